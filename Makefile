@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+#
+# make, make install, make demo, make check, make bench; CONTRIBUTING.md tells
+# the rest.  V=1 shows the commands, SANITIZE=address,undefined instruments,
+# WERROR=1 makes warnings errors, BUILD=DIR builds elsewhere.
+
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format
+INSTALL ?= install
+
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-8s %s\n')
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+    $(if $(WERROR),-Werror)
+HARDENING := -fstack-protector-strong \
+    $(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+sanitize := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
+    -fno-sanitize-recover=undefined)
+cflags := -std=gnu11 -D_GNU_SOURCE -DCHAOS_VERSION='"$(VERSION)"' \
+    -Iinclude -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections \
+    $(WARNINGS) $(HARDENING) $(sanitize) $(CFLAGS)
+ldflags := -Wl,-z,relro,-z,now -Wl,--gc-sections $(sanitize) $(LDFLAGS)
+
+# xenguest.pc leaves out the decompressors, which a static link needs.
+xen_shared := -lxenguest -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
+    -lxentoollog
+# Its image loaders register themselves: nothing refers to them.
+xen_static := -Wl,--whole-archive -lxenguest -Wl,--no-whole-archive \
+    -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
+    -lxencall -lxendevicemodel -lxentoolcore -lxentoollog \
+    -lz -llzma -lbz2 -llzo2 -lzstd
+
+library_sources := $(wildcard src/*.c src/*/*.c)
+library_objects := $(library_sources:%.c=$(BUILD)/%.o)
+cli_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard chaos-cli/*.c))
+generated := $(BUILD)/chaos.bash $(BUILD)/libchaos.pc $(BUILD)/man/chaos.1 \
+    $(BUILD)/man/chaos.cfg.5 $(BUILD)/man/libchaos.3
+
+.PHONY: all
+all: $(BUILD)/chaos $(BUILD)/libchaos.a $(BUILD)/libchaos.so.0 unikernels \
+    $(generated)
+
+include noxs/unikernels/rules.mk
+include tests/rules.mk
+
+$(BUILD)/%.o: %.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) -MMD -MP -c -o $@ $<
+
+# The command line sees the public headers alone.
+$(library_objects): cflags += -Isrc -I.
+
+$(BUILD)/libchaos.a: $(library_objects)
+	$(say) AR $@
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/libchaos.so.0: $(library_objects) src/libchaos.map
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) -shared -Wl,-soname,libchaos.so.0 -Wl,-z,defs \
+	    -Wl,--version-script=src/libchaos.map -o $@ $(library_objects) \
+	    $(xen_shared)
+	$(Q)ln -sf libchaos.so.0 $(BUILD)/libchaos.so
+
+# Static, all of it: loading the Xen libraries takes longer than a create.
+static := $(if $(SANITIZE),,-static -no-pie)
+$(BUILD)/chaos: $(cli_objects) $(BUILD)/libchaos.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(xen_static)
+
+$(BUILD)/chaos.bash: $(BUILD)/chaos
+	$(say) GEN $@
+	$(Q)$< help --bash > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/libchaos.pc: src/libchaos.pc.in Makefile
+	$(say) GEN $@
+	$(Q)sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|$(PREFIX)|' \
+	    -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	    -e 's|@XEN_STATIC@|$(xen_static)|' $< > $@
+
+# The pages' lists are made from the tables that the program runs on.
+$(BUILD)/man/chaos.1: docs/man/chaos.1.in $(BUILD)/chaos
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BUILD)/chaos help --mdoc > $@.list
+	$(Q)sed -e '/^@COMMANDS@$$/{r $@.list' -e 'd}' $< > $@
+	$(Q)rm $@.list
+
+$(BUILD)/gen-cfg-man: docs/man/gen-cfg-man.c $(BUILD)/src/config/keys.o \
+        $(BUILD)/libchaos.a
+	$(say) LINK $@
+	$(Q)$(CC) $(cflags) -Isrc $(ldflags) -o $@ $^ $(xen_static)
+
+$(BUILD)/man/chaos.cfg.5: docs/man/chaos.cfg.5.in $(BUILD)/gen-cfg-man
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BUILD)/gen-cfg-man > $@.list
+	$(Q)sed -e '/^@KEYS@$$/{r $@.list' -e 'd}' $< > $@
+	$(Q)rm $@.list
+
+$(BUILD)/man/libchaos.3: docs/man/libchaos.3
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $< $@
+
+.PHONY: install
+install: all
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig \
+	    $(INCLUDEDIR)/chaos $(INCLUDEDIR)/noxs $(MANDIR)/man1 \
+	    $(MANDIR)/man3 $(MANDIR)/man5 $(COMPLETIONDIR))
+	$(INSTALL) $(BUILD)/chaos $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 644 $(BUILD)/libchaos.a $(BUILD)/libchaos.so.0 \
+	    $(DESTDIR)$(LIBDIR)
+	ln -sf libchaos.so.0 $(DESTDIR)$(LIBDIR)/libchaos.so
+	$(INSTALL) -m 644 $(BUILD)/libchaos.pc $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 644 include/chaos/*.h $(DESTDIR)$(INCLUDEDIR)/chaos
+	$(INSTALL) -m 644 noxs/abi/noxs.h $(DESTDIR)$(INCLUDEDIR)/noxs
+	$(INSTALL) -m 644 $(BUILD)/man/chaos.1 $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(BUILD)/man/libchaos.3 $(DESTDIR)$(MANDIR)/man3
+	$(INSTALL) -m 644 $(BUILD)/man/chaos.cfg.5 $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 $(BUILD)/chaos.bash $(DESTDIR)$(COMPLETIONDIR)/chaos
+
+# These work on a fresh machine: they install what they miss first.
+.PHONY: demo check bench lab-shell
+demo:
+	$(Q)tests/install-packages build lab
+	$(Q)$(MAKE) --no-print-directory all bench-tools
+	$(Q)tests/lab/unpack
+	$(Q)bench/demo
+
+check:
+	$(Q)tests/install-packages build lab
+	$(Q)tests/check
+
+bench:
+	$(Q)tests/install-packages build lab
+	$(Q)$(MAKE) --no-print-directory all bench-tools
+	$(Q)tests/lab/unpack
+	$(Q)bench/run $(or $(BENCH),create)
+
+lab-shell:
+	$(Q)tests/install-packages build lab
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/lab/unpack
+	$(Q)tests/lab/run --interactive
+
+format_files = $(shell git ls-files '*.c' '*.h')
+.PHONY: format format-check
+format:
+	$(CLANG_FORMAT) -i $(format_files)
+
+format-check:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(format_files)
+
+# The lab's packages stay: they are a download.
+.PHONY: clean
+clean:
+	$(Q)find $(BUILD) -mindepth 1 -maxdepth 1 ! -name lab \
+	    -exec rm -rf {} + 2>/dev/null || true
+
+-include $(library_objects:.o=.d) $(cli_objects:.o=.d)

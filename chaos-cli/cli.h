@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: one file per command, over the public API alone.  What
+ * the commands share.
+ */
+#ifndef CHAOS_CLI_H
+#define CHAOS_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <chaos/chaos.h>
+
+/* Exit codes, as in chaos(1), EXIT STATUS. */
+enum cli_exit {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_NO_GUEST = 3,
+    CLI_TAKEN = 4,
+    CLI_TIMEOUT = 5,
+    CLI_NO_XEN = 6,
+    CLI_NO_MEMORY = 7,
+};
+
+struct cli_option {
+    char letter;          /* 0: long form alone */
+    const char *name;     /* long form; NULL: letter alone */
+    const char *argument; /* NULL: takes none */
+    const char *help;
+};
+
+/* A long option without a letter is told by its index in the table. */
+#define CLI_LONG(index) (256 + (index))
+
+struct cli;
+
+/* One command: the table of them gives dispatch, help, completion and the man
+ * page's list. */
+struct cli_command {
+    const char *name;
+    const char *arguments; /* for the usage line */
+    const char *summary;   /* one line */
+    int (*run)(struct cli *cli, int argc, char **argv);
+    struct cli_option options[8]; /* ends with an empty one */
+};
+
+extern const struct cli_command cli_commands[]; /* ends with an empty one */
+
+struct cli {
+    const struct cli_command *command;
+    struct chaos *chaos; /* opened by cli_open() */
+    int verbose;         /* 0, 1: steps, 2: details */
+    bool quiet;          /* no warnings, no output but data that was asked */
+};
+
+/*
+ * The next option of the command: its letter or CLI_LONG(index), -1 at the
+ * end, '?' when it is wrong (said already: return CLI_USAGE) and 'h' after
+ * --help (printed already: return CLI_DONE).
+ */
+int cli_option(struct cli *cli, int argc, char **argv);
+/* What to return when cli_option() gave '?' or 'h'. */
+int cli_option_exit(int option);
+/* "chaos COMMAND: message", and the usage line; returns CLI_USAGE. */
+int cli_usage(const struct cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void cli_help(const struct cli_command *command);
+
+/* Opens the context; returns an exit code. */
+int cli_open(struct cli *cli);
+
+/* Prints an error of the library's and returns the exit code for it. */
+int cli_fail(const struct cli *cli, const struct chaos_error *err);
+
+/*
+ * Runs `work` on each of the guests that the arguments name: all are tried,
+ * the first failure's exit code is returned.
+ */
+typedef int (*cli_guest_fn)(struct cli *cli, uint32_t domid, const char *name,
+                            void *user, struct chaos_error *err);
+int cli_each_guest(struct cli *cli, int count, char **names,
+                   cli_guest_fn work, void *user);
+
+/* A decimal number from an argument; false when it is none. */
+bool cli_number(const char *text, unsigned max, unsigned *value_r);
+
+/* Shows a guest's console on the terminal until the guest ends or the user
+ * types Ctrl-].  Returns an exit code. */
+int cli_console(struct cli *cli, uint32_t domid,
+                struct chaos_console *console);
+
+/* Words for what a guest is doing, and how it ended. */
+const char *cli_state_name(const struct chaos_guest_info *info);
+const char *cli_end_name(unsigned end);
+const char *cli_type_name(unsigned type);
+
+/* Writes a JSON string, quotes included. */
+void cli_json_string(const char *text);
+/* One guest as a JSON object. */
+void cli_json_guest(const struct chaos_guest_info *info, const char *indent);
+#define CLI_UUID_SIZE 37
+void cli_uuid(const uint8_t uuid[16], char text[CLI_UUID_SIZE]);
+
+int cli_create(struct cli *cli, int argc, char **argv);
+int cli_destroy(struct cli *cli, int argc, char **argv);
+int cli_shutdown(struct cli *cli, int argc, char **argv);
+int cli_reboot(struct cli *cli, int argc, char **argv);
+int cli_pause(struct cli *cli, int argc, char **argv);
+int cli_unpause(struct cli *cli, int argc, char **argv);
+int cli_list(struct cli *cli, int argc, char **argv);
+int cli_info(struct cli *cli, int argc, char **argv);
+int cli_console_command(struct cli *cli, int argc, char **argv);
+int cli_domid(struct cli *cli, int argc, char **argv);
+int cli_domname(struct cli *cli, int argc, char **argv);
+int cli_rename(struct cli *cli, int argc, char **argv);
+int cli_wait(struct cli *cli, int argc, char **argv);
+int cli_dmesg(struct cli *cli, int argc, char **argv);
+int cli_version(struct cli *cli, int argc, char **argv);
+int cli_help_command(struct cli *cli, int argc, char **argv);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The one table of commands. */
+#include "cli.h"
+
+#define JSON { 0, "json", NULL, "print JSON instead of a table" }
+
+const struct cli_command cli_commands[] = {
+    { "create", "CONFIG [KEY=VALUE]...", "create a guest and start it",
+      cli_create,
+      { { 'p', "paused", NULL, "leave the guest paused" },
+        { 'c', "console", NULL, "show its console until it ends" },
+        { 'n', "dry-run", NULL, "check the configuration, create nothing" },
+        { 'q', "quiet", NULL, "print neither the domid nor warnings" },
+        { 'v', "verbose", NULL, "say what is done; twice: in detail" } } },
+    { "destroy", "GUEST...", "end guests at once", cli_destroy, { { 0 } } },
+    { "shutdown", "GUEST...", "ask guests to power off",
+      cli_shutdown,
+      { { 'a', "all", NULL, "all guests that chaos made" },
+        { 'w', "wait", NULL, "wait until they have" },
+        { 't', "timeout", "SECONDS", "wait no longer than this (60)" } } },
+    { "reboot", "GUEST...", "ask guests to reboot", cli_reboot, { { 0 } } },
+    { "pause", "GUEST...", "stop guests' vCPUs", cli_pause, { { 0 } } },
+    { "unpause", "GUEST...", "let paused guests go on", cli_unpause,
+      { { 0 } } },
+    { "list", "[GUEST]...", "list domains", cli_list, { JSON } },
+    { "info", "GUEST", "show all that is known of a guest", cli_info,
+      { JSON } },
+    { "console", "GUEST", "attach to a guest's console; Ctrl-] leaves",
+      cli_console_command, { { 0 } } },
+    { "domid", "NAME", "print the domid of a name", cli_domid, { { 0 } } },
+    { "domname", "DOMID", "print the name of a domid", cli_domname,
+      { { 0 } } },
+    { "rename", "GUEST NAME", "give a guest another name", cli_rename,
+      { { 0 } } },
+    { "wait", "GUEST...", "wait until guests have ended",
+      cli_wait,
+      { { 't', "timeout", "SECONDS", "wait no longer than this" } } },
+    { "dmesg", "", "print Xen's log",
+      cli_dmesg,
+      { { 'c', "clear", NULL, "and empty it" } } },
+    { "version", "", "print the versions of chaos and Xen", cli_version,
+      { { 0 } } },
+    { "help", "[COMMAND]", "show this list, or a command's options",
+      cli_help_command,
+      { { 0, "bash", NULL, "print a completion script for bash" },
+        { 0, "mdoc", NULL, "print the commands for the man page" } } },
+    { 0 },
+};

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct wanted {
+    bool paused, console, dry_run;
+};
+
+static int parse_options(struct cli *cli, int argc, char **argv,
+                         struct wanted *wanted)
+{
+    int option;
+
+    while ((option = cli_option(cli, argc, argv)) != -1)
+        switch (option) {
+        case 'p':
+            wanted->paused = true;
+            break;
+        case 'c':
+            wanted->console = true;
+            break;
+        case 'n':
+            wanted->dry_run = true;
+            break;
+        case 'q':
+            cli->quiet = true;
+            break;
+        case 'v':
+            cli->verbose++;
+            break;
+        default:
+            return cli_option_exit(option);
+        }
+    if (optind >= argc) {
+        cli_usage(cli, "no configuration is named");
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
+/* The file's configuration with the overrides behind it. */
+static int load(struct cli *cli, int count, char **arguments,
+                struct chaos_config **config_r, struct chaos_error *err)
+{
+    int rc, i;
+
+    rc = chaos_config_load(cli->chaos, arguments[0], config_r, err);
+    if (rc < 0)
+        return rc;
+    for (i = 1; rc == 0 && i < count; i++)
+        rc = chaos_config_set(cli->chaos, *config_r, arguments[i], err);
+    if (rc < 0)
+        chaos_config_free(*config_r);
+    return rc;
+}
+
+static int dry_run(struct cli *cli, const struct chaos_config *config,
+                   struct chaos_error *err)
+{
+    char *text;
+    int rc = chaos_guest_check(cli->chaos, config, err);
+
+    if (rc == 0)
+        rc = chaos_config_format(config, &text, err);
+    if (rc < 0)
+        return rc;
+    fputs(text, stdout);
+    free(text);
+    return 0;
+}
+
+static int create(struct cli *cli, const struct chaos_config *config,
+                  const struct wanted *wanted, struct chaos_error *err)
+{
+    struct chaos_console *console;
+    uint32_t domid;
+    int rc, status;
+
+    /* With -c the guest starts only when somebody listens. */
+    rc = chaos_guest_create(cli->chaos, config,
+                            wanted->paused || wanted->console
+                                ? CHAOS_CREATE_PAUSED
+                                : 0,
+                            &domid, err);
+    if (rc < 0)
+        return cli_fail(cli, err);
+    if (!wanted->console) {
+        if (!cli->quiet)
+            printf("%" PRIu32 "\n", domid);
+        return CLI_DONE;
+    }
+    rc = chaos_console_open(cli->chaos, domid, &console, err);
+    if (rc == 0 && !wanted->paused)
+        rc = chaos_guest_unpause(cli->chaos, domid, err);
+    if (rc < 0) {
+        status = cli_fail(cli, err);
+        chaos_guest_destroy(cli->chaos, domid, NULL);
+        return status;
+    }
+    return cli_console(cli, domid, console);
+}
+
+int cli_create(struct cli *cli, int argc, char **argv)
+{
+    struct wanted wanted = { 0 };
+    struct chaos_config *config;
+    struct chaos_error err;
+    int status = parse_options(cli, argc, argv, &wanted);
+
+    if (status < 0)
+        status = cli_open(cli);
+    else
+        return status;
+    if (status != CLI_DONE)
+        return status;
+    if (load(cli, argc - optind, argv + optind, &config, &err) < 0)
+        return cli_fail(cli, &err);
+    if (wanted.dry_run)
+        status = dry_run(cli, config, &err) < 0 ? cli_fail(cli, &err)
+                                                : CLI_DONE;
+    else
+        status = create(cli, config, &wanted, &err);
+    chaos_config_free(config);
+    return status;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+void cli_json_string(const char *text)
+{
+    const unsigned char *c;
+
+    putchar('"');
+    for (c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            printf("\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7f)
+            printf("\\u%04x", *c);
+        else
+            putchar(*c);
+    }
+    putchar('"');
+}
+
+static uint64_t uptime_s(const struct chaos_guest_info *info)
+{
+    uint64_t now = (uint64_t)time(NULL);
+
+    return info->created_s && now > info->created_s ? now - info->created_s
+                                                    : 0;
+}
+
+void cli_json_guest(const struct chaos_guest_info *info, const char *indent)
+{
+    char uuid[CLI_UUID_SIZE];
+
+    cli_uuid(info->uuid, uuid);
+    printf("%s{\n%s  \"domid\": %" PRIu32 ",\n%s  \"name\": ", indent, indent,
+           info->domid, indent);
+    cli_json_string(info->name);
+    printf(",\n%s  \"uuid\": \"%s\",\n", indent, uuid);
+    printf("%s  \"chaos\": %s,\n", indent, info->is_chaos ? "true" : "false");
+    printf("%s  \"type\": \"%s\",\n", indent, cli_type_name(info->type));
+    printf("%s  \"registry\": \"%s\",\n", indent,
+           info->is_noxs ? "noxs" : info->is_chaos ? "none" : "xenstore");
+    printf("%s  \"state\": \"%s\",\n", indent, cli_state_name(info));
+    if (info->ended)
+        printf("%s  \"end\": \"%s\",\n", indent, cli_end_name(info->end));
+    printf("%s  \"vcpus\": %" PRIu32 ",\n", indent, info->vcpus);
+    printf("%s  \"memory_kb\": %" PRIu64 ",\n", indent, info->memory_kb);
+    printf("%s  \"maxmem_kb\": %" PRIu64 ",\n", indent, info->maxmem_kb);
+    printf("%s  \"cpu_time_ns\": %" PRIu64, indent, info->cpu_time_ns);
+    if (info->created_s) /* Xen does not keep it for other toolstacks */
+        printf(",\n%s  \"created\": %" PRIu64 ",\n%s  \"uptime_s\": %" PRIu64,
+               indent, info->created_s, indent, uptime_s(info));
+    printf("\n%s}", indent);
+}

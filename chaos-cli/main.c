@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct cli_command *find_command(const char *name)
+{
+    const struct cli_command *command;
+
+    for (command = cli_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    struct cli cli = { 0 };
+    int status;
+
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    cli.command = find_command(name);
+    if (!cli.command) {
+        fprintf(stderr, "chaos: no command %s; chaos help lists them\n",
+                name);
+        return CLI_USAGE;
+    }
+    status = cli.command->run(&cli, argc > 1 ? argc - 1 : 1,
+                              argc > 1 ? argv + 1 : argv);
+    chaos_close(cli.chaos);
+    if (fflush(stdout) != 0 && status == CLI_DONE) {
+        perror("chaos: writing the output");
+        status = CLI_FAILED;
+    }
+    /* No asking for help is a mistake. */
+    return argc > 1 ? status : CLI_USAGE;
+}

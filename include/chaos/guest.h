@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guests: the domains that chaos runs for a user.
+ *
+ * All functions block for as long as their hypercalls take, chaos_guest_wait()
+ * for as long as it is told.  They first finish or undo what a chaos process
+ * that died has left behind.  Every one can fail with CHAOS_ENOXEN (no Xen
+ * under this kernel, or no permission); functions that take a domid fail with
+ * CHAOS_ENOGUEST when no guest has it, with CHAOS_EBUSY while another process
+ * works on the guest, and, but for those that only read, with CHAOS_ENOTSUP
+ * when the domain was not made by chaos.  None may be called from a
+ * signal handler.
+ */
+#ifndef CHAOS_GUEST_H
+#define CHAOS_GUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chaos/config.h>
+#include <chaos/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma GCC visibility push(default)
+
+#define CHAOS_NAME_MAX 127 /* bytes, without the NUL */
+
+/* Domids that guests can have end before it (DOMID_FIRST_RESERVED, xen.h). */
+#define CHAOS_DOMID_END 0x7ff0u
+
+/* chaos_guest_create(): leave the guest paused. */
+#define CHAOS_CREATE_PAUSED 1u
+
+enum chaos_guest_type {
+    CHAOS_GUEST_PV = 0,
+    CHAOS_GUEST_PVH = 1,
+};
+
+/* Why a guest ended; the values are Xen's SHUTDOWN_* (public/sched.h). */
+enum chaos_guest_end {
+    CHAOS_END_POWEROFF = 0,
+    CHAOS_END_REBOOT = 1,
+    CHAOS_END_SUSPEND = 2,
+    CHAOS_END_CRASH = 3,
+    CHAOS_END_WATCHDOG = 4,
+    CHAOS_END_SOFT_RESET = 5,
+    CHAOS_END_DESTROYED = 255, /* it no longer exists */
+};
+
+struct chaos_guest_info {
+    uint32_t domid;
+    char name[CHAOS_NAME_MAX + 1]; /* "" when the domain has none */
+    uint8_t uuid[16];
+    uint8_t is_chaos; /* 1: made by chaos */
+    uint8_t is_noxs;  /* 1: it finds its devices by noxs */
+    uint8_t type;     /* enum chaos_guest_type */
+    uint8_t running, blocked, paused, ended, dying; /* Xen's flags, 0 or 1 */
+    uint8_t end;          /* enum chaos_guest_end, when ended is 1 */
+    uint32_t vcpus;       /* online */
+    uint64_t memory_kb;   /* that it has now */
+    uint64_t claimed_kb;  /* that Xen has promised it besides */
+    uint64_t maxmem_kb;   /* that it may have */
+    uint64_t cpu_time_ns; /* of all vCPUs */
+    uint64_t created_s;   /* seconds since the epoch; 0: not known */
+};
+
+/*
+ * Creates a guest and starts it, unless `flags` has CHAOS_CREATE_PAUSED.
+ * *domid_r may be NULL.  When it returns 0 the guest's vCPU may already have
+ * run.  On failure nothing of it is left.  Errors: CHAOS_EINVAL (the
+ * configuration), CHAOS_EIMAGE (the kernel or ramdisk), CHAOS_EEXIST (name or
+ * UUID taken), CHAOS_ENOMEM (memory, domids).
+ */
+int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
+                       unsigned flags, uint32_t *domid_r,
+                       struct chaos_error *err);
+
+/*
+ * Checks all that chaos_guest_create() checks before it asks Xen for a
+ * domain: the configuration, the kernel and ramdisk, whether they fit the
+ * memory.  Needs no Xen; what is in a compressed kernel is not looked at.
+ */
+int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
+                      struct chaos_error *err);
+
+/*
+ * Finds a domain by name or, when `name` is a number, by domid; chaos's
+ * guests in O(1).  Domains of other toolstacks are found by domid alone.
+ */
+int chaos_guest_find(struct chaos *chaos, const char *name,
+                     uint32_t *domid_r, struct chaos_error *err);
+
+/* What a domain, chaos's or not, is doing now. */
+int chaos_guest_info(struct chaos *chaos, uint32_t domid,
+                     struct chaos_guest_info *info_r,
+                     struct chaos_error *err);
+
+/*
+ * All domains of the host by domid, dom0 included.  Carries out what is due
+ * for guests that have ended (on_poweroff and so on) first.  The caller frees
+ * *list_r with free().
+ */
+int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
+                     size_t *count_r, struct chaos_error *err);
+
+/* The configuration that the guest was created from; the caller frees it with
+ * chaos_config_free(). */
+int chaos_guest_config(struct chaos *chaos, uint32_t domid,
+                       struct chaos_config **config_r,
+                       struct chaos_error *err);
+
+/* Ends a guest at once and frees all it had. */
+int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
+                        struct chaos_error *err);
+
+/* Stops and continues its vCPUs. */
+int chaos_guest_pause(struct chaos *chaos, uint32_t domid,
+                      struct chaos_error *err);
+int chaos_guest_unpause(struct chaos *chaos, uint32_t domid,
+                        struct chaos_error *err);
+
+/*
+ * Asks a guest to power off (CHAOS_END_POWEROFF) or to reboot
+ * (CHAOS_END_REBOOT) and does not wait for it.  CHAOS_ENOTSUP for a guest
+ * that does not speak noxs: it has no page on which it could be asked.
+ */
+int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
+                         enum chaos_guest_end how, struct chaos_error *err);
+
+/*
+ * Waits until a guest has ended, and carries out what its configuration says
+ * about that.  *end_r may be NULL.  `timeout_ms` < 0 waits for ever.
+ * CHAOS_ETIMEDOUT when it still runs.  Xen gives a toolstack besides xenstored
+ * no event for this, so it looks: every 1 ms at first, 50 ms at last.
+ */
+int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
+                     enum chaos_guest_end *end_r, struct chaos_error *err);
+
+/* Gives a guest another name.  CHAOS_EEXIST when it is taken. */
+int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
+                       struct chaos_error *err);
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

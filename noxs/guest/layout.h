@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where things lie in a guest's memory, for C, assembly and the linker script.
+ * Constants only.
+ *
+ * A loader has to map, copy and clear every page of an image, so what needs
+ * no content from the file lies below the image instead of in its .bss.  The
+ * builder puts nothing there: it allocates upwards from the image's end.
+ */
+#ifndef GUEST_LAYOUT_H
+#define GUEST_LAYOUT_H
+
+#define PAGE_SIZE 4096
+
+#ifdef GUEST_PVH
+
+/* Low, so that 1 MiB of memory is plenty. */
+#define STACK_TOP 0x2000
+#define PAGE_TABLES 0x2000 /* one page each of level 4, 3 and 2 */
+#define IMAGE_BASE 0x5000
+
+#else
+
+/*
+ * The builder maps from VIRT_BASE to a 4 MiB boundary, at least 512 KiB past
+ * the image (public/xen.h), and all that it maps must be there as memory.
+ * Starting 1 MiB below such a boundary lets a guest have as little as that.
+ */
+#define VIRT_BASE 0x300000
+#define SHARED_INFO_ADDRESS VIRT_BASE /* replaces the first page's mapping */
+#define IMAGE_BASE (VIRT_BASE + PAGE_SIZE)
+
+#endif
+
+#endif

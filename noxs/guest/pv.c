@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "platform.h"
+
+#include <stddef.h>
+
+#include "hypercall.h"
+#include "layout.h"
+
+/* Present, writable, user (as all PV pages are), accessed, dirty. */
+#define PTE_PAGE 0x67ul
+
+/* What the builder maps beyond its page tables: the boot stack, 512 KiB, and
+ * what is missing to the next 4 MiB (public/xen.h, start-of-day layout). */
+#define MAPPED_BEYOND (PAGE_SIZE + 512 * 1024ul)
+#define MAPPED_ALIGN (4 * 1024 * 1024ul)
+
+static const struct start_info *start_info;
+static struct shared_info *shared_info;
+
+void platform_init(const void *start, struct guest_info *info_r)
+{
+    start_info = start;
+    info_r->type = "pv";
+    info_r->cmdline = (const char *)start_info->cmd_line;
+    info_r->memory_kb = start_info->nr_pages * (PAGE_SIZE / 1024);
+}
+
+void *platform_map_frame(uint64_t frame)
+{
+    const xen_pfn_t *frames = (const xen_pfn_t *)start_info->mfn_list;
+    unsigned long end = start_info->pt_base + MAPPED_BEYOND +
+                        start_info->nr_pt_frames * PAGE_SIZE;
+    unsigned long pfn;
+
+    end = (end + MAPPED_ALIGN - 1) & -MAPPED_ALIGN;
+    if (!frame || frame >= MACH2PHYS_NR_ENTRIES)
+        return NULL;
+    pfn = machine_to_phys_mapping[frame];
+    /* Xen's table has an entry for every frame of the host, and says
+     * something else of those that are not ours. */
+    if (pfn >= start_info->nr_pages || pfn >= (end - VIRT_BASE) / PAGE_SIZE ||
+        frames[pfn] != frame)
+        return NULL;
+    return (void *)(VIRT_BASE + pfn * PAGE_SIZE);
+}
+
+struct shared_info *platform_shared_info(void)
+{
+    if (!shared_info &&
+        !hypercall(__HYPERVISOR_update_va_mapping, SHARED_INFO_ADDRESS,
+                   start_info->shared_info | PTE_PAGE, UVMF_INVLPG))
+        shared_info = (struct shared_info *)SHARED_INFO_ADDRESS;
+    return shared_info;
+}
+
+struct channel platform_console(void)
+{
+    return (struct channel){
+        .page = platform_map_frame(start_info->console.domU.mfn),
+        .port = start_info->console.domU.evtchn,
+    };
+}
+
+void *platform_store_page(void)
+{
+    return platform_map_frame(start_info->store_mfn);
+}

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds every unikernel for PV and for PVH: $(BUILD)/unikernels/TYPE/NAME.
+# Included by the top-level Makefile; works alone, from the top folder:
+#     make -f noxs/unikernels/rules.mk unikernels
+
+BUILD ?= build
+
+UNIKERNELS := noop hello spin crash reboot chatter echo
+
+unikernel_images := $(foreach t,pv pvh,$(UNIKERNELS:%=$(BUILD)/unikernels/$t/%))
+
+GUEST_CPPFLAGS := -D__XEN_INTERFACE_VERSION__=__XEN_LATEST_INTERFACE_VERSION__
+GUEST_CFLAGS := -std=gnu11 -Os -Wall -Wextra -Werror -m64 -ffreestanding \
+    -fno-pic -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+    -fno-asynchronous-unwind-tables -fcf-protection=none \
+    -ffunction-sections -fdata-sections
+GUEST_CFLAGS += $(UNIKERNEL_CFLAGS)
+GUEST_LD ?= $(LD)
+GUEST_LDFLAGS := -m elf_x86_64 -static --gc-sections --strip-all \
+    --build-id=none -z max-page-size=4096 -z noexecstack
+# The one segment is writable and executable on purpose; newer linkers warn.
+GUEST_LDFLAGS += $(shell $(GUEST_LD) --help 2>/dev/null | \
+    grep -o -m1 -e --no-warn-rwx-segments)
+
+# The kit, for one type; $1 is pv or pvh, $2 its macro.
+define unikernel_type
+$(BUILD)/noxs/$1/%.o: noxs/%.c
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(GUEST_CPPFLAGS) -D$2 $$(GUEST_CFLAGS) -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/noxs/$1/%.o: noxs/%.S
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(GUEST_CPPFLAGS) -D$2 -m64 -MMD -MP -c -o $$@ $$<
+
+$(BUILD)/noxs/$1/image.lds: noxs/guest/image.lds.S noxs/guest/layout.h
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) -D$2 -E -P -undef -x assembler-with-cpp -o $$@ $$<
+
+guest_kit_$1 := $$(addprefix $(BUILD)/noxs/$1/guest/, \
+    $1-boot.o $1.o notes.o noxs-note.o \
+    start.o control.o console.o events.o mem.o print.o shutdown.o time.o)
+
+$(BUILD)/unikernels/$1/%: $(BUILD)/noxs/$1/unikernels/%.o $$(guest_kit_$1) \
+        $(BUILD)/noxs/$1/image.lds
+	@mkdir -p $$(@D)
+	$$(Q)$$(GUEST_LD) $$(GUEST_LDFLAGS) -T $(BUILD)/noxs/$1/image.lds -o $$@ \
+	    $$(filter %.o,$$^)
+
+-include $$(guest_kit_$1:.o=.d)
+-include $$(UNIKERNELS:%=$(BUILD)/noxs/$1/unikernels/%.d)
+endef
+
+$(eval $(call unikernel_type,pv,GUEST_PV))
+$(eval $(call unikernel_type,pvh,GUEST_PVH))
+
+.PHONY: unikernels
+unikernels: $(unikernel_images)
+
+# Or make deletes them as intermediate, and builds them again.
+.SECONDARY: $(guest_kit_pv) $(guest_kit_pvh) \
+    $(UNIKERNELS:%=$(BUILD)/noxs/pv/unikernels/%.o) \
+    $(UNIKERNELS:%=$(BUILD)/noxs/pvh/unikernels/%.o)

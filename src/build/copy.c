@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "copy.h"
+
+#include <string.h>
+
+/* Pages in one mapping (2 MiB), and parts of pieces that can be in it. */
+#define WINDOW_PAGES 512
+#define WINDOW_PARTS 48
+
+/* What of a piece lies in the window. */
+struct part {
+    const struct chaos__piece *piece;
+    uint64_t from, size; /* bytes of the piece */
+    uint64_t at;         /* byte of the window */
+};
+
+struct window {
+    struct chaos__hv *hv;
+    uint32_t domid;
+    size_t pages, parts;
+    uint64_t frames[WINDOW_PAGES];
+    struct part part[WINDOW_PARTS];
+};
+
+static int fill_part(const struct part *part, uint8_t *to,
+                     struct chaos_error *err)
+{
+    const struct chaos__piece *piece = part->piece;
+    uint64_t content = 0;
+    int rc = 0;
+
+    if (part->from < piece->content_size) {
+        content = piece->content_size - part->from;
+        if (content > part->size)
+            content = part->size;
+        if (piece->data)
+            memcpy(to, (const uint8_t *)piece->data + part->from, content);
+        else
+            rc = chaos__image_read(piece->image, piece->offset + part->from,
+                                   to, content, err);
+    }
+    memset(to + content, 0, part->size - content);
+    return rc;
+}
+
+static int flush(struct window *window, struct chaos_error *err)
+{
+    void *address;
+    size_t i;
+    int rc;
+
+    if (window->pages == 0)
+        return 0;
+    rc = chaos__hv_map(window->hv, window->domid, window->frames,
+                       window->pages, &address, err);
+    if (rc < 0)
+        return rc;
+    for (i = 0; rc == 0 && i < window->parts; i++)
+        rc = fill_part(&window->part[i],
+                       (uint8_t *)address + window->part[i].at, err);
+    chaos__hv_unmap(window->hv, address, window->pages);
+    window->pages = window->parts = 0;
+    return rc;
+}
+
+/* Adds as much of the piece from byte `from` as the window takes; returns
+ * how much that is. */
+static uint64_t add_part(struct window *window,
+                         const struct chaos__piece *piece, uint64_t from)
+{
+    uint64_t address = piece->address + from;
+    uint64_t in_page = address % CHAOS__PAGE_SIZE;
+    uint64_t frame = address >> CHAOS__PAGE_SHIFT;
+    uint64_t room, size = piece->size - from;
+    struct part *part = &window->part[window->parts++];
+
+    /* Pieces that meet in a page share its mapping. */
+    if (window->pages == 0 || window->frames[window->pages - 1] != frame)
+        window->frames[window->pages++] = frame;
+    part->piece = piece;
+    part->from = from;
+    part->at = (window->pages - 1) * CHAOS__PAGE_SIZE + in_page;
+    room = (WINDOW_PAGES - window->pages + 1) * (uint64_t)CHAOS__PAGE_SIZE -
+           in_page;
+    part->size = size < room ? size : room;
+    while (++frame <= (address + part->size - 1) >> CHAOS__PAGE_SHIFT)
+        window->frames[window->pages++] = frame;
+    return part->size;
+}
+
+int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
+                       const struct chaos__piece *pieces, size_t count,
+                       struct chaos_error *err)
+{
+    struct window window;
+    uint64_t from;
+    size_t i;
+    int rc;
+
+    window.hv = hv;
+    window.domid = domid;
+    window.pages = window.parts = 0;
+    for (i = 0; i < count; i++)
+        for (from = 0; from < pieces[i].size;) {
+            if (window.pages == WINDOW_PAGES ||
+                window.parts == WINDOW_PARTS) {
+                rc = flush(&window, err);
+                if (rc < 0)
+                    return rc;
+            }
+            from += add_part(&window, &pieces[i], from);
+        }
+    return flush(&window, err);
+}

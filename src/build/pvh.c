@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvh.h"
+
+#include "noxs/abi/noxs.h"
+#include "copy.h"
+
+#include <string.h>
+
+/*
+ * Memory, from its top down (or from the top of what lies below 4 GiB): the
+ * special pages, reserved in the memory map; then, in RAM, the start
+ * information with all it points to; then the ramdisk.  They lie inside the
+ * guest's memory because a page anywhere else would cost Xen page tables of
+ * its own.
+ */
+enum special_page {
+    PAGE_IDENT,   /* identity page table, see write_specials() */
+    PAGE_CONTROL, /* noxs */
+    PAGE_DEVICES, /* noxs */
+    PAGE_CONSOLE,
+    SPECIAL_PAGES
+};
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+
+/* The paging pool: what a 1 MiB guest in small pages needs, plus two pages
+ * for each MiB (twice what mapping it in small pages takes, the rest is for
+ * grants), plus room for each further vCPU's tables. */
+#define POOL_BASE_KB 256
+#define POOL_PER_MIB_KB 8
+#define POOL_PER_VCPU_KB 64
+
+/* struct hvm_start_info and what it points to, public/arch-x86/hvm/
+ * start_info.h, version 1. */
+#define START_INFO_MAGIC 0x336ec578u
+#define START_INFO_VERSION 1u
+#define MEMORY_RAM 1u
+#define MEMORY_RESERVED 2u
+
+struct start_info {
+    uint32_t magic, version, flags, module_count;
+    uint64_t modules_address, command_line_address, rsdp_address,
+        memory_map_address;
+    uint32_t memory_map_count, reserved;
+};
+
+struct start_module {
+    uint64_t address, size, command_line_address, reserved;
+};
+
+struct start_memory {
+    uint64_t address, size;
+    uint32_t type, reserved;
+};
+
+#define REGIONS 3
+
+/* The start of the boot area; the command line follows it. */
+struct boot_area {
+    struct start_info info;
+    struct start_module module;
+    struct start_memory memory[REGIONS];
+};
+_Static_assert(sizeof(struct start_info) == 56, "start_info.h");
+_Static_assert(sizeof(struct start_module) == 32, "start_info.h");
+_Static_assert(sizeof(struct start_memory) == 24, "start_info.h");
+
+struct layout {
+    uint64_t pages, low_pages, high_pages; /* low and high of 4 GiB */
+    uint64_t specials;                     /* first special page's frame */
+    struct chaos__hv_memory_region regions[REGIONS];
+    size_t region_count;
+};
+
+static void make_layout(const struct chaos__shell *shell,
+                        struct layout *layout)
+{
+    const uint64_t low_max = CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT;
+    uint64_t specials;
+
+    layout->pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024);
+    layout->low_pages = layout->pages < low_max ? layout->pages : low_max;
+    layout->high_pages = layout->pages - layout->low_pages;
+    layout->specials = layout->low_pages - SPECIAL_PAGES;
+    specials = layout->specials << CHAOS__PAGE_SHIFT;
+    layout->regions[0] =
+        (struct chaos__hv_memory_region){ 0, specials, true };
+    layout->regions[1] = (struct chaos__hv_memory_region){
+        specials, SPECIAL_PAGES * CHAOS__PAGE_SIZE, false
+    };
+    layout->regions[2] = (struct chaos__hv_memory_region){
+        FOUR_GIB, layout->high_pages << CHAOS__PAGE_SHIFT, true
+    };
+    layout->region_count = layout->high_pages ? 3 : 2;
+}
+
+static uint64_t special_frame(const struct layout *layout,
+                              enum special_page page)
+{
+    return layout->specials + page;
+}
+
+/* ------------------------------------------------------------- prepare */
+
+static int populate(struct chaos__hv *hv, uint32_t domid,
+                    const struct layout *layout, struct chaos_error *err)
+{
+    int rc = chaos__hv_populate(hv, domid, 0, layout->low_pages, NULL, err);
+
+    if (rc == 0 && layout->high_pages)
+        rc = chaos__hv_populate(hv, domid, FOUR_GIB >> CHAOS__PAGE_SHIFT,
+                                layout->high_pages, NULL, err);
+    return rc;
+}
+
+static int set_params(struct chaos__hv *hv, const struct chaos__shell *shell,
+                      const struct layout *layout, struct chaos_error *err)
+{
+    struct {
+        enum chaos__hv_param param;
+        uint64_t value;
+    } params[] = {
+        { CHAOS__HV_CONSOLE_PFN, special_frame(layout, PAGE_CONSOLE) },
+        { CHAOS__HV_CONSOLE_PORT, shell->console_port },
+        { CHAOS__HV_IDENT_PT, special_frame(layout, PAGE_IDENT)
+                                  << CHAOS__PAGE_SHIFT },
+        { CHAOS__HV_STORE_PFN, special_frame(layout, PAGE_DEVICES) },
+        { CHAOS__HV_STORE_PORT, shell->control_port },
+    };
+    /* A guest that does not speak noxs must not find our page where it
+     * looks for XenStore's. */
+    size_t i, count = sizeof(params) / sizeof(params[0]) -
+                      (shell->noxs ? 0 : 2);
+    int rc = 0;
+
+    for (i = 0; rc == 0 && i < count; i++)
+        rc = chaos__hv_set_param(hv, shell->domid, params[i].param,
+                                 params[i].value, err);
+    return rc;
+}
+
+/* Bit 7: a 4 MiB page; present, writable, user, accessed, dirty. */
+#define IDENT_ENTRY 0xe7u
+#define IDENT_ENTRIES 1024u
+
+static int write_specials(struct chaos__hv *hv,
+                          const struct chaos__shell *shell,
+                          const struct layout *layout,
+                          struct chaos_error *err)
+{
+    uint64_t frames[SPECIAL_PAGES];
+    struct noxs_page *devices;
+    uint32_t *ident, i;
+    uint8_t *base;
+    void *address;
+    int rc;
+
+    for (i = 0; i < SPECIAL_PAGES; i++)
+        frames[i] = layout->specials + i;
+    rc = chaos__hv_map(hv, shell->domid, frames, SPECIAL_PAGES, &address,
+                       err);
+    if (rc < 0)
+        return rc;
+    base = address;
+    memset(base, 0, SPECIAL_PAGES * CHAOS__PAGE_SIZE);
+    /* Intel CPUs that cannot run a guest with paging off run it on this. */
+    ident = (uint32_t *)(base + PAGE_IDENT * CHAOS__PAGE_SIZE);
+    for (i = 0; i < IDENT_ENTRIES; i++)
+        ident[i] = i << 22 | IDENT_ENTRY;
+    if (shell->noxs) {
+        devices =
+            (struct noxs_page *)(base + PAGE_DEVICES * CHAOS__PAGE_SIZE);
+        devices->version = NOXS_VERSION;
+        devices->control_port = shell->control_port;
+        devices->control_frame = special_frame(layout, PAGE_CONTROL);
+        devices->magic = NOXS_MAGIC;
+    }
+    chaos__hv_unmap(hv, address, SPECIAL_PAGES);
+    return 0;
+}
+
+int chaos__pvh_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
+                       struct chaos_error *err)
+{
+    uint64_t pool_kb = POOL_BASE_KB +
+                       shell->maxmem_kb / 1024 * POOL_PER_MIB_KB +
+                       (shell->vcpus - 1) * POOL_PER_VCPU_KB;
+    struct layout layout;
+    int rc;
+
+    make_layout(shell, &layout);
+    rc = chaos__hv_set_paging_pool(hv, shell->domid, pool_kb, err);
+    if (rc == 0)
+        rc = populate(hv, shell->domid, &layout, err);
+    if (rc == 0)
+        rc = chaos__hv_set_memory_map(hv, shell->domid, layout.regions,
+                                      layout.region_count, err);
+    if (rc == 0)
+        rc = set_params(hv, shell, &layout, err);
+    if (rc == 0)
+        rc = write_specials(hv, shell, &layout, err);
+    if (rc == 0)
+        rc = chaos__hv_pvh_prepare_vcpus(hv, shell->domid, shell->vcpus,
+                                         &shell->header, err);
+    shell->console_frame = special_frame(&layout, PAGE_CONSOLE);
+    if (shell->noxs)
+        shell->control_frame = special_frame(&layout, PAGE_CONTROL);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- load */
+
+/* Where the boot area and the ramdisk go, from the special pages down. */
+static uint64_t boot_size(const struct chaos__payload *payload)
+{
+    return sizeof(struct boot_area) + strlen(payload->command_line) + 1;
+}
+
+static uint64_t page_down(uint64_t address)
+{
+    return address & ~(uint64_t)(CHAOS__PAGE_SIZE - 1);
+}
+
+static uint64_t ramdisk_size(const struct chaos__payload *payload)
+{
+    return payload->ramdisk ? payload->ramdisk->size : 0;
+}
+
+int chaos__pvh_check(const struct chaos__shell *shell,
+                     const struct chaos__payload *payload,
+                     struct chaos_error *err)
+{
+    const struct chaos__elf *elf = payload->elf;
+    uint64_t top, needed, boot, rest;
+    struct layout layout;
+
+    if (!elf->has_pvh_entry)
+        return chaos__fail(err, CHAOS_EIMAGE,
+                           "%s: not a PVH kernel (it has no PHYS32_ENTRY "
+                           "note); use type=\"pv\" if it is a PV kernel",
+                           payload->kernel->path);
+    make_layout(shell, &layout);
+    top = layout.specials << CHAOS__PAGE_SHIFT;
+    boot = (boot_size(payload) + CHAOS__PAGE_SIZE - 1) &
+           ~(uint64_t)(CHAOS__PAGE_SIZE - 1);
+    rest = boot + SPECIAL_PAGES * CHAOS__PAGE_SIZE +
+           ((ramdisk_size(payload) + CHAOS__PAGE_SIZE - 1) &
+            ~(uint64_t)(CHAOS__PAGE_SIZE - 1));
+    if (elf->end > top || __builtin_add_overflow(elf->end, rest, &needed) ||
+        needed > layout.low_pages << CHAOS__PAGE_SHIFT) {
+        if (__builtin_add_overflow(elf->end, rest, &needed))
+            return chaos__fail(err, CHAOS_EIMAGE,
+                               "%s: its segments lie at 0x%llx, no guest has "
+                               "memory there",
+                               payload->kernel->path,
+                               (unsigned long long)elf->end);
+        return chaos__fail(err, CHAOS_EIMAGE,
+                           "%s: memory=%llu is too little: kernel, ramdisk "
+                           "and boot data end at %llu MiB; raise memory=",
+                           payload->kernel->path,
+                           (unsigned long long)shell->memory_kb / 1024,
+                           (unsigned long long)((needed + (1 << 20) - 1) >>
+                                                20));
+    }
+    return 0;
+}
+
+static void fill_boot_area(struct boot_area *area,
+                           const struct layout *layout, uint64_t address,
+                           uint64_t ramdisk, uint64_t ramdisk_bytes)
+{
+    size_t i;
+
+    *area = (struct boot_area){
+        .info = {
+            .magic = START_INFO_MAGIC,
+            .version = START_INFO_VERSION,
+            .module_count = ramdisk_bytes ? 1 : 0,
+            .modules_address = address + offsetof(struct boot_area, module),
+            .command_line_address = address + sizeof(*area),
+            .memory_map_address =
+                address + offsetof(struct boot_area, memory),
+            .memory_map_count = (uint32_t)layout->region_count,
+        },
+        .module = { .address = ramdisk, .size = ramdisk_bytes },
+    };
+    for (i = 0; i < layout->region_count; i++)
+        area->memory[i] = (struct start_memory){
+            .address = layout->regions[i].start,
+            .size = layout->regions[i].size,
+            .type = layout->regions[i].ram ? MEMORY_RAM : MEMORY_RESERVED,
+        };
+}
+
+static size_t add_segments(struct chaos__piece *pieces,
+                           const struct chaos__payload *payload)
+{
+    const struct chaos__elf_segment *segment;
+    unsigned i;
+
+    for (i = 0; i < payload->elf->segment_count; i++) {
+        segment = &payload->elf->segments[i];
+        pieces[i] = (struct chaos__piece){
+            .address = segment->address,
+            .size = segment->memory_size,
+            .content_size = segment->file_size,
+            .image = payload->kernel,
+            .offset = segment->file_offset,
+        };
+    }
+    return i;
+}
+
+int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
+                    const struct chaos__payload *payload,
+                    struct chaos_error *err)
+{
+    struct chaos__piece pieces[CHAOS__ELF_SEGMENTS_MAX + 3];
+    uint64_t boot, ramdisk, line_size = strlen(payload->command_line) + 1;
+    struct boot_area area;
+    struct layout layout;
+    size_t count;
+    int rc;
+
+    make_layout(shell, &layout);
+    boot = page_down((layout.specials << CHAOS__PAGE_SHIFT) -
+                     boot_size(payload));
+    ramdisk = page_down(boot - ramdisk_size(payload));
+    fill_boot_area(&area, &layout, boot, ramdisk, ramdisk_size(payload));
+    count = add_segments(pieces, payload);
+    if (payload->ramdisk)
+        pieces[count++] = (struct chaos__piece){
+            .address = ramdisk,
+            .size = payload->ramdisk->size,
+            .content_size = payload->ramdisk->size,
+            .image = payload->ramdisk,
+        };
+    pieces[count++] = (struct chaos__piece){
+        .address = boot,
+        .size = sizeof(area),
+        .content_size = sizeof(area),
+        .data = &area,
+    };
+    pieces[count++] = (struct chaos__piece){
+        .address = boot + sizeof(area),
+        .size = line_size,
+        .content_size = line_size,
+        .data = payload->command_line,
+    };
+    rc = chaos__copy_pieces(hv, shell->domid, pieces, count, err);
+    if (rc == 0)
+        rc = chaos__hv_pvh_set_entry(hv, shell->domid, &shell->header,
+                                     payload->elf->pvh_entry, boot, err);
+    return rc;
+}

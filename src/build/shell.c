@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "shell.h"
+
+#include "noxs/abi/noxs.h"
+#include "pvh.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* PV: the frames are recorded here and given to the builder at load. */
+static int prepare_pv(struct chaos__hv *hv, struct chaos__shell *shell,
+                      struct chaos_error *err)
+{
+    uint64_t pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024);
+
+    shell->frames = calloc(pages, sizeof(*shell->frames));
+    if (!shell->frames)
+        return chaos__fail_memory(err);
+    return chaos__hv_populate(hv, shell->domid, 0, pages, shell->frames, err);
+}
+
+int chaos__shell_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
+                         struct chaos_error *err)
+{
+    int rc;
+
+    rc = chaos__hv_domain_create_vcpus(hv, shell->domid, shell->vcpus, err);
+    if (rc == 0)
+        rc = chaos__hv_domain_set_cpu_policy(hv, shell->domid, err);
+    if (rc == 0)
+        rc = chaos__hv_set_max_memory(hv, shell->domid, shell->maxmem_kb,
+                                      err);
+    if (rc == 0)
+        rc = chaos__hv_port_alloc(hv, shell->domid, &shell->console_port,
+                                  err);
+    if (rc == 0 && shell->noxs)
+        rc = chaos__hv_port_alloc(hv, shell->domid, &shell->control_port,
+                                  err);
+    if (rc == 0)
+        rc = shell->type == CHAOS__TYPE_PVH
+                 ? chaos__pvh_prepare(hv, shell, err)
+                 : prepare_pv(hv, shell, err);
+    return rc;
+}
+
+int chaos__shell_check(const struct chaos__shell *shell,
+                       const struct chaos__payload *payload,
+                       struct chaos_error *err)
+{
+    /* The PV builder checks as it goes; it knows what the image needs. */
+    return shell->type == CHAOS__TYPE_PVH
+               ? chaos__pvh_check(shell, payload, err)
+               : 0;
+}
+
+/* The builder has zeroed the store page; make it our device page. */
+static int write_pv_pages(struct chaos__hv *hv, struct chaos__shell *shell,
+                          const struct chaos__hv_pv_build *build,
+                          struct chaos_error *err)
+{
+    uint64_t frames[2] = { build->store_frame, build->control_frame };
+    struct noxs_page *devices;
+    void *address;
+    int rc;
+
+    rc = chaos__hv_map(hv, shell->domid, frames, 2, &address, err);
+    if (rc < 0)
+        return rc;
+    memset(address, 0, 2 * CHAOS__PAGE_SIZE);
+    devices = address;
+    devices->version = NOXS_VERSION;
+    devices->control_port = shell->control_port;
+    devices->control_frame = build->control_frame;
+    devices->magic = NOXS_MAGIC;
+    chaos__hv_unmap(hv, address, 2);
+    return 0;
+}
+
+static int load_pv(struct chaos__hv *hv, struct chaos__shell *shell,
+                   const struct chaos__payload *payload,
+                   struct chaos_error *err)
+{
+    struct chaos__hv_pv_build build = {
+        .command_line = payload->command_line,
+        .frames = shell->frames,
+        .pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024),
+        .vcpus = shell->vcpus,
+        .console_port = shell->console_port,
+        .store_port = shell->control_port,
+        .control_page = shell->noxs,
+    };
+    int rc = chaos__image_read_all(payload->kernel, err);
+
+    if (rc == 0 && payload->ramdisk)
+        rc = chaos__image_read_all(payload->ramdisk, err);
+    if (rc < 0)
+        return rc;
+    build.kernel = payload->kernel->memory;
+    build.kernel_size = payload->kernel->size;
+    if (payload->ramdisk) {
+        build.ramdisk = payload->ramdisk->memory;
+        build.ramdisk_size = payload->ramdisk->size;
+    }
+    rc = chaos__hv_pv_build(hv, shell->domid, &build, err);
+    if (rc < 0)
+        return chaos__fail_within(err, rc, "%s", payload->kernel->path);
+    shell->console_frame = build.console_frame;
+    shell->control_frame = build.control_frame;
+    return shell->noxs ? write_pv_pages(hv, shell, &build, err) : 0;
+}
+
+int chaos__shell_load(struct chaos__hv *hv, struct chaos__shell *shell,
+                      const struct chaos__payload *payload,
+                      struct chaos_error *err)
+{
+    return shell->type == CHAOS__TYPE_PVH
+               ? chaos__pvh_load(hv, shell, payload, err)
+               : load_pv(hv, shell, payload, err);
+}
+
+void chaos__shell_release(struct chaos__shell *shell)
+{
+    free(shell->frames);
+    shell->frames = NULL;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A shell: a domain that is prepared and paused, with memory and ports but no
+ * image yet.  Preparing needs no guest configuration beyond the shell's
+ * flavor; loading an image needs nothing but the shell.  Neither knows names
+ * or the registry.
+ */
+#ifndef CHAOS_SRC_SHELL_H
+#define CHAOS_SRC_SHELL_H
+
+#include "config/config.h"
+#include "hv/hv.h"
+#include "elf.h"
+#include "image.h"
+
+/* PVH: RAM ends here and goes on at 4 GiB; the local APIC lies between. */
+#define CHAOS__LOW_MEMORY_END UINT64_C(0xf0000000)
+
+struct chaos__shell {
+    /* the flavor */
+    enum chaos__type type;
+    bool noxs; /* with device page and control page */
+    unsigned vcpus;
+    uint64_t memory_kb, maxmem_kb;
+    /* what preparing made */
+    uint32_t domid;
+    uint32_t console_port, control_port; /* the guest's ends */
+    uint64_t *frames;                    /* PV: machine frame of each page */
+    struct chaos__hv_vcpu_header header; /* PVH */
+    /* where the shared pages are; known for PVH after prepare, for PV after
+     * load */
+    uint64_t console_frame, control_frame;
+};
+
+/* What a guest starts from. */
+struct chaos__payload {
+    struct chaos__image *kernel;
+    const struct chaos__elf *elf; /* of the kernel; NULL: PV and compressed */
+    struct chaos__image *ramdisk; /* NULL: none */
+    const char *command_line;
+};
+
+/* Prepares shell->domid, an empty domain of the flavor.  On failure the
+ * caller destroys the domain. */
+int chaos__shell_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
+                         struct chaos_error *err);
+
+/* Whether the payload fits a shell of this flavor; makes no hypercall. */
+int chaos__shell_check(const struct chaos__shell *shell,
+                       const struct chaos__payload *payload,
+                       struct chaos_error *err);
+
+/* Loads the image: after it, unpausing starts the guest. */
+int chaos__shell_load(struct chaos__hv *hv, struct chaos__shell *shell,
+                      const struct chaos__payload *payload,
+                      struct chaos_error *err);
+
+/* Frees what the structure holds, not the domain. */
+void chaos__shell_release(struct chaos__shell *shell);
+
+#endif

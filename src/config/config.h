@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A configuration after parsing: plain values that the guest's code uses.
+ * It knows nothing of Xen, of the registry, or of a running guest.
+ */
+#ifndef CHAOS_SRC_CONFIG_H
+#define CHAOS_SRC_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <chaos/config.h>
+
+#define CHAOS__NAME_MAX 127 /* bytes, without the terminating NUL */
+#define CHAOS__CPUS_MAX 1024
+#define CHAOS__VCPUS_MAX                                                       \
+    128 /* Xen: HVM_MAX_VCPUS, public/hvm/hvm_info_table.h */
+
+enum chaos__type {
+    CHAOS__TYPE_PV,
+    CHAOS__TYPE_PVH,
+};
+
+enum chaos__action {
+    CHAOS__ACTION_DESTROY,
+    CHAOS__ACTION_RESTART,
+    CHAOS__ACTION_PRESERVE,
+};
+
+struct chaos__cpuset {
+    uint64_t words[CHAOS__CPUS_MAX / 64];
+};
+
+/* Where a key was set last. */
+struct chaos__config_place {
+    uint32_t line;    /* from 1; 0: it was not set */
+    uint32_t column;  /* in bytes, from 1 */
+    bool is_override; /* by chaos_config_set(), not in the file */
+};
+
+#define CHAOS__CONFIG_PLACES 24 /* room for every supported key */
+
+struct chaos_config {
+    char *name; /* NULL: not set */
+    enum chaos__type type;
+    char *kernel;  /* path; NULL: not set */
+    char *ramdisk; /* path or NULL */
+    char *cmdline; /* cmdline=, NULL: not set */
+    char *root;    /* root=, extra=: as in xl, ignored when cmdline= is set */
+    char *extra;
+    uint64_t memory_kb;
+    uint64_t maxmem_kb; /* 0: as memory_kb */
+    unsigned vcpus;
+    /* 0: not pinned; 1: it holds for all vCPUs; else the i-th holds for
+     * vCPU i, and a vCPU that is beyond their number is not pinned. */
+    unsigned cpuset_count;
+    struct chaos__cpuset *cpusets;
+    bool has_uuid;
+    uint8_t uuid[16];
+    enum chaos__action on_poweroff;
+    enum chaos__action on_reboot;
+    enum chaos__action on_crash;
+    uint32_t max_grant_frames; /* 0: Xen's default */
+    uint32_t max_event_channels; /* 0: the default */
+    char *source;                /* stands in messages for the file's name */
+    struct chaos__config_place places[CHAOS__CONFIG_PLACES];
+};
+
+/* The kernel's command line: cmdline=, or root= and extra= put together as
+ * xl does.  The caller frees it; NULL when memory is out. */
+char *chaos__config_command_line(const struct chaos_config *config);
+
+/* Whether a guest can have this name; CHAOS_EINVAL with why not. */
+int chaos__config_check_name(const char *name, struct chaos_error *err);
+
+#endif

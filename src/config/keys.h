@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the keys of a configuration mean: one table, keys.def, of every key
+ * that xl knows, and what chaos does with it.  It reads no file, and a check
+ * that concerns more than one key belongs in check.c.
+ */
+#ifndef CHAOS_SRC_CONFIG_KEYS_H
+#define CHAOS_SRC_CONFIG_KEYS_H
+
+#include "config/config.h"
+#include "config/syntax.h"
+
+struct chaos;
+
+/* The supported keys; an index into chaos_config.places. */
+enum chaos__key {
+#define SUPPORTED(id, name, field, setter, synopsis, text) CHAOS__KEY_##id,
+#define IGNORED(name, why)
+#define UNSUPPORTED(name, neutral, why)
+#include "config/keys.def"
+    CHAOS__KEY_COUNT,
+};
+
+_Static_assert((int)CHAOS__KEY_COUNT <= CHAOS__CONFIG_PLACES,
+               "a place for each supported key");
+
+/* What an assignment sets, and what its messages need. */
+struct chaos__assignment {
+    struct chaos_config *config;
+    const struct chaos__setting *setting;
+    enum chaos__key key;
+    size_t offset; /* of the field in struct chaos_config */
+    const char *source;
+    bool is_override;
+    struct chaos_error *err;
+};
+
+/* Fails with "source:line:column: key=value: " before the message. */
+int chaos__assignment_fail(const struct chaos__assignment *assignment,
+                           const struct chaos__position *at, int code,
+                           const char *format, ...) CHAOS__PRINTF(4, 5);
+
+/*
+ * Carries out the settings in their order.  When one fails, those before it
+ * have been carried out; a single one is carried out wholly or not at all.
+ * Warnings go to the context's log; `chaos` may be NULL.
+ */
+int chaos__keys_apply(struct chaos *chaos, struct chaos_config *config,
+                      const struct chaos__syntax *syntax, bool is_override,
+                      struct chaos_error *err);
+
+/* The setters, one for each kind of value; see keys.def. */
+int chaos__set_string(const struct chaos__assignment *assignment);
+int chaos__set_type(const struct chaos__assignment *assignment);
+int chaos__set_builder(const struct chaos__assignment *assignment);
+int chaos__set_memory(const struct chaos__assignment *assignment);
+int chaos__set_vcpus(const struct chaos__assignment *assignment);
+int chaos__set_cpus(const struct chaos__assignment *assignment);
+int chaos__set_uuid(const struct chaos__assignment *assignment);
+int chaos__set_action(const struct chaos__assignment *assignment);
+int chaos__set_grant_frames(const struct chaos__assignment *assignment);
+int chaos__set_event_channels(const struct chaos__assignment *assignment);
+
+/* The name of an action, as on_crash= and its like take it. */
+const char *chaos__action_name(enum chaos__action action);
+
+#define CHAOS__UUID_TEXT_MAX 37 /* with the NUL */
+void chaos__uuid_format(const uint8_t uuid[16],
+                        char text[CHAOS__UUID_TEXT_MAX]);
+
+/* Reads a number as xl does: decimal, 0x hexadecimal or 0 octal, with blanks
+ * and a sign before it, nothing behind it.  False if it is none. */
+bool chaos__number_parse(const char *text, int64_t *number_r);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "context.h"
+
+#include "hv/hv.h"
+#include "registry/registry.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUN_DIR_DEFAULT "/run/chaos"
+#define LOG_LINE_MAX 1024
+
+int chaos_open(const struct chaos_options *options, struct chaos **chaos_r,
+               struct chaos_error *err)
+{
+    struct chaos *chaos = calloc(1, sizeof(*chaos));
+
+    if (!chaos)
+        return chaos__fail_memory(err);
+    if (options)
+        chaos->options = *options;
+    chaos->run_dir = strdup(chaos->options.run_dir ? chaos->options.run_dir
+                                                   : RUN_DIR_DEFAULT);
+    chaos->options.run_dir = NULL;
+    if (!chaos->run_dir) {
+        free(chaos);
+        return chaos__fail_memory(err);
+    }
+    *chaos_r = chaos;
+    return 0;
+}
+
+void chaos_close(struct chaos *chaos)
+{
+    if (!chaos)
+        return;
+    chaos__registry_close(chaos->registry);
+    chaos__hv_close(chaos->hv);
+    free(chaos->run_dir);
+    free(chaos);
+}
+
+void chaos__log(const struct chaos *chaos, enum chaos_log_level level,
+                const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list args;
+
+    if (!chaos || !chaos->options.log || level > chaos->options.log_level)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    chaos->options.log(chaos->options.log_user, level, line);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The context as the library sees it: the log, and the handles that are
+ * opened on first use.
+ */
+#ifndef CHAOS_SRC_CONTEXT_H
+#define CHAOS_SRC_CONTEXT_H
+
+#include "error.h"
+
+#include <chaos/context.h>
+
+struct chaos__hv;
+struct chaos__registry;
+
+struct chaos {
+    struct chaos_options options;
+    char *run_dir;
+    struct chaos__hv *hv;             /* NULL until needed */
+    struct chaos__registry *registry; /* NULL until needed */
+};
+
+/* Logs one line if the level is wanted. */
+void chaos__log(const struct chaos *chaos, enum chaos_log_level level,
+                const char *format, ...) CHAOS__PRINTF(3, 4);
+
+#endif

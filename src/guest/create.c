@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Creating a guest in two phases.  Prepare makes a shell and needs of the
+ * configuration only what a shell fixes; execute turns the shell into the
+ * guest.  Each step is recorded in the registry before its effect, so that a
+ * process that dies anywhere leaves a slot that tells what to undo.
+ */
+#include "guest.h"
+
+#include "build/elf.h"
+#include "build/image.h"
+#include "build/shell.h"
+#include "uuid.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* As libxl's: one event channel page's worth is plenty for most. */
+#define EVENT_CHANNELS_DEFAULT 1023
+
+/* The files of a guest, open and checked. */
+struct files {
+    struct chaos__image kernel, ramdisk;
+    struct chaos__elf elf;
+    bool has_ramdisk;
+    char *command_line;
+    struct chaos__payload payload;
+};
+
+static void files_close(struct files *files)
+{
+    chaos__image_close(&files->kernel);
+    if (files->has_ramdisk)
+        chaos__image_close(&files->ramdisk);
+    free(files->command_line);
+}
+
+/* Replaces a compressed kernel by the ELF file in it. */
+static int unpack_kernel(struct chaos *chaos, struct chaos__image *kernel,
+                         struct chaos_error *err)
+{
+    const char *path = kernel->path;
+    void *unpacked;
+    size_t size;
+    int rc = chaos__image_read_all(kernel, err);
+
+    if (rc == 0)
+        rc = chaos__ready(chaos, err);
+    if (rc < 0)
+        return rc;
+    rc = chaos__hv_unpack_kernel(chaos->hv, kernel->memory, kernel->size,
+                                 &unpacked, &size, err);
+    if (rc < 0)
+        return chaos__fail_within(err, rc, "%s", path);
+    chaos__image_close(kernel);
+    chaos__image_from_memory(path, unpacked, size, kernel);
+    return 0;
+}
+
+/* PVH kernels are ELF files once unpacked; PV ones are unpacked by the
+ * builder, and ours only looks for notes in those that are plain ELF. */
+static int read_kernel(struct chaos *chaos, const struct chaos_config *config,
+                       bool unpack, struct files *files,
+                       struct chaos_error *err)
+{
+    int rc = 0;
+
+    if (!chaos__elf_is(&files->kernel)) {
+        if (config->type == CHAOS__TYPE_PV || !unpack)
+            return 0;
+        rc = unpack_kernel(chaos, &files->kernel, err);
+    }
+    if (rc == 0)
+        rc = chaos__elf_parse(&files->kernel, &files->elf, err);
+    if (rc == 0)
+        files->payload.elf = &files->elf;
+    return rc;
+}
+
+static int files_open(struct chaos *chaos, const struct chaos_config *config,
+                      bool unpack, struct files *files,
+                      struct chaos_error *err)
+{
+    int rc;
+
+    files->has_ramdisk = false;
+    files->command_line = NULL;
+    rc = chaos__image_open(config->kernel, "kernel", &files->kernel, err);
+    if (rc < 0)
+        return rc;
+    files->payload = (struct chaos__payload){ .kernel = &files->kernel };
+    rc = read_kernel(chaos, config, unpack, files, err);
+    if (rc == 0 && config->ramdisk) {
+        rc = chaos__image_open(config->ramdisk, "ramdisk", &files->ramdisk,
+                               err);
+        files->has_ramdisk = rc == 0;
+        files->payload.ramdisk = &files->ramdisk;
+    }
+    if (rc == 0) {
+        files->command_line = chaos__config_command_line(config);
+        files->payload.command_line = files->command_line;
+        if (!files->command_line)
+            rc = chaos__fail_memory(err);
+    }
+    if (rc < 0)
+        files_close(files);
+    return rc;
+}
+
+static void flavor(const struct chaos_config *config,
+                   const struct files *files, struct chaos__shell *shell)
+{
+    *shell = (struct chaos__shell){
+        .type = config->type,
+        .noxs = files->payload.elf && files->elf.noxs_version > 0,
+        .vcpus = config->vcpus,
+        .memory_kb = config->memory_kb,
+        .maxmem_kb =
+            config->maxmem_kb ? config->maxmem_kb : config->memory_kb,
+    };
+}
+
+/* ------------------------------------------------------------- prepare */
+
+static int make_domain(struct chaos *chaos, const struct chaos_config *config,
+                       struct chaos__slot *slot, struct chaos__shell *shell,
+                       struct chaos_error *err)
+{
+    struct chaos__hv_create create = {
+        .pvh = config->type == CHAOS__TYPE_PVH,
+        .vcpus = config->vcpus,
+        .max_grant_frames = config->max_grant_frames,
+        .max_event_channels = config->max_event_channels
+                                  ? config->max_event_channels
+                                  : EVENT_CHANNELS_DEFAULT,
+    };
+    int rc;
+
+    memcpy(create.handle, slot->uuid, sizeof(create.handle));
+    rc = chaos__hv_domain_create(chaos->hv, &create, &shell->domid, err);
+    if (rc < 0)
+        return rc;
+    return chaos__registry_set_domid(chaos->registry, slot, shell->domid,
+                                     err);
+}
+
+static int prepare(struct chaos *chaos, const struct chaos_config *config,
+                   struct chaos__slot *slot, struct chaos__shell *shell,
+                   struct chaos_error *err)
+{
+    int rc = make_domain(chaos, config, slot, shell, err);
+
+    if (rc == 0)
+        rc = chaos__shell_prepare(chaos->hv, shell, err);
+    return rc;
+}
+
+/* ------------------------------------------------------------- execute */
+
+static int pin(struct chaos *chaos, const struct chaos_config *config,
+               uint32_t domid, struct chaos_error *err)
+{
+    unsigned vcpu;
+    int rc = 0;
+
+    for (vcpu = 0; config->cpuset_count && rc == 0 && vcpu < config->vcpus;
+         vcpu++) {
+        /* One set holds for all; of several, each vCPU has its own. */
+        if (config->cpuset_count > 1 && vcpu >= config->cpuset_count)
+            break;
+        rc = chaos__hv_vcpu_pin(
+            chaos->hv, domid, vcpu,
+            config->cpusets[config->cpuset_count > 1 ? vcpu : 0].words,
+            CHAOS__CPUS_MAX, err);
+    }
+    return rc;
+}
+
+static void record(struct chaos__slot *slot,
+                   const struct chaos_config *config,
+                   const struct chaos__shell *shell)
+{
+    slot->type = (uint8_t)config->type;
+    slot->on_poweroff = (uint8_t)config->on_poweroff;
+    slot->on_reboot = (uint8_t)config->on_reboot;
+    slot->on_crash = (uint8_t)config->on_crash;
+    slot->vcpus = config->vcpus;
+    slot->memory_kb = config->memory_kb;
+    slot->created_s = (uint64_t)time(NULL);
+    slot->console_frame = shell->console_frame;
+    slot->console_port = shell->console_port;
+    slot->control_frame = shell->control_frame;
+    slot->control_port = shell->control_port;
+}
+
+static int keep_config(struct chaos *chaos, const struct chaos_config *config,
+                       struct chaos__slot *slot, struct chaos_error *err)
+{
+    char *text;
+    int rc = chaos_config_format(config, &text, err);
+
+    if (rc < 0)
+        return rc;
+    rc = chaos__registry_keep_config(chaos->registry, slot, text, err);
+    free(text);
+    return rc;
+}
+
+static int execute(struct chaos *chaos, const struct chaos_config *config,
+                   const struct chaos__payload *payload, unsigned flags,
+                   struct chaos__slot *slot, struct chaos__shell *shell,
+                   struct chaos_error *err)
+{
+    int rc;
+
+    rc = chaos__registry_set_state(chaos->registry, slot,
+                                   CHAOS__SLOT_CLAIMED, err);
+    if (rc == 0)
+        rc = chaos__shell_load(chaos->hv, shell, payload, err);
+    if (rc == 0)
+        rc = pin(chaos, config, shell->domid, err);
+    if (rc == 0)
+        rc = keep_config(chaos, config, slot, err);
+    if (rc < 0)
+        return rc;
+    record(slot, config, shell);
+    if (!(flags & CHAOS_CREATE_PAUSED))
+        rc = chaos__hv_domain_unpause(chaos->hv, shell->domid, err);
+    if (rc == 0)
+        rc = chaos__registry_set_state(chaos->registry, slot,
+                                       CHAOS__SLOT_RUNNING, err);
+    return rc;
+}
+
+/* -------------------------------------------------------------- create */
+
+/* A UUID that the user chose must be no other domain's: repair finds a
+ * domain whose domid was not recorded by it. */
+static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
+                      struct chaos_error *err)
+{
+    struct chaos__hv_domain domains[64];
+    uint32_t next = 0;
+    int count, i;
+
+    while ((count = chaos__hv_domain_list(chaos->hv, next, 64, domains,
+                                          err)) > 0) {
+        for (i = 0; i < count; i++)
+            if (memcmp(domains[i].handle, uuid, 16) == 0)
+                return chaos__fail(err, CHAOS_EEXIST,
+                                   "uuid: domain %u has this UUID; choose "
+                                   "another, or none",
+                                   domains[i].domid);
+        next = domains[count - 1].domid + 1;
+    }
+    return count;
+}
+
+/* The name may be taken by a guest that has ended: carry out what is due for
+ * it, then it is free or taken by its successor. */
+static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
+{
+    struct chaos__hv_domain domain;
+    struct chaos__slot *slot;
+    uint32_t domid = taken->domid;
+
+    if (chaos__guest_get(chaos, domid, &slot, &domain, NULL) < 0)
+        return 0;
+    return chaos__guest_settle(chaos, slot, &domain, NULL);
+}
+
+static int reserve(struct chaos *chaos, const struct chaos_config *config,
+                   struct chaos__slot **slot_r, struct chaos_error *err)
+{
+    struct chaos__slot *taken = NULL;
+    uint8_t uuid[16];
+    int rc = 0;
+
+    if (config->has_uuid)
+        memcpy(uuid, config->uuid, sizeof(uuid));
+    else
+        rc = chaos__uuid_make(uuid, err);
+    if (rc < 0)
+        return rc;
+    rc = chaos__registry_reserve(chaos->registry, config->name, uuid, slot_r,
+                                 &taken, err);
+    if (rc == CHAOS_EEXIST && taken && settle_taken(chaos, taken) == 0)
+        rc = chaos__registry_reserve(chaos->registry, config->name, uuid,
+                                     slot_r, NULL, err);
+    return rc;
+}
+
+static int create_from(struct chaos *chaos, const struct chaos_config *config,
+                       const struct files *files, unsigned flags,
+                       uint32_t *domid_r, struct chaos_error *err)
+{
+    struct chaos__shell shell;
+    struct chaos__slot *slot;
+    int rc;
+
+    flavor(config, files, &shell);
+    rc = chaos__shell_check(&shell, &files->payload, err);
+    if (rc == 0)
+        rc = chaos__ready(chaos, err);
+    if (rc == 0 && config->has_uuid)
+        rc = check_uuid(chaos, config->uuid, err);
+    if (rc == 0)
+        rc = reserve(chaos, config, &slot, err);
+    if (rc < 0)
+        return rc;
+    rc = prepare(chaos, config, slot, &shell, err);
+    if (rc == 0)
+        rc = execute(chaos, config, &files->payload, flags, slot, &shell,
+                     err);
+    if (rc < 0)
+        chaos__undo(chaos, slot, NULL);
+    else if (domid_r)
+        *domid_r = shell.domid;
+    chaos__shell_release(&shell);
+    return rc;
+}
+
+int chaos__guest_create(struct chaos *chaos,
+                        const struct chaos_config *config, unsigned flags,
+                        uint32_t *domid_r, struct chaos_error *err)
+{
+    struct files files;
+    int rc;
+
+    rc = chaos_config_check(config, err);
+    if (rc == 0)
+        rc = files_open(chaos, config, true, &files, err);
+    if (rc < 0)
+        return rc;
+    rc = create_from(chaos, config, &files, flags, domid_r, err);
+    files_close(&files);
+    return rc;
+}
+
+int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
+                      struct chaos_error *err)
+{
+    struct chaos__shell shell;
+    struct files files;
+    int rc;
+
+    rc = chaos_config_check(config, err);
+    if (rc == 0)
+        rc = files_open(chaos, config, false, &files, err);
+    if (rc < 0)
+        return rc;
+    flavor(config, &files, &shell);
+    if (files.payload.elf)
+        rc = chaos__shell_check(&shell, &files.payload, err);
+    files_close(&files);
+    return rc;
+}
+
+int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
+                       unsigned flags, uint32_t *domid_r,
+                       struct chaos_error *err)
+{
+    int rc = chaos__guest_create(chaos, config, flags, domid_r, err);
+
+    /* Name the guest when the message does not lead there. */
+    if (rc < 0 && config->name && rc != CHAOS_EINVAL && rc != CHAOS_EEXIST)
+        chaos__fail_within(err, rc, "creating %s", config->name);
+    return rc;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening what a context needs, and finishing what others left undone. */
+#include "guest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_BATCH 256
+
+static void log_from_xen(void *user, const char *line)
+{
+    chaos__log(user, CHAOS_LOG_DEBUG, "xen: %s", line);
+}
+
+int chaos__ready(struct chaos *chaos, struct chaos_error *err)
+{
+    bool debug = chaos->options.log &&
+                 chaos->options.log_level >= CHAOS_LOG_DEBUG;
+    int rc = 0;
+
+    if (!chaos->hv)
+        rc = chaos__hv_open(debug ? log_from_xen : NULL, chaos, &chaos->hv,
+                            err);
+    if (rc == 0 && !chaos->registry)
+        rc = chaos__registry_open(chaos->run_dir, &chaos->registry, err);
+    if (rc == 0)
+        chaos__repair(chaos);
+    return rc;
+}
+
+/* The domain that carries the slot's UUID; its maker may have died before it
+ * could record the domid. */
+static int find_by_handle(struct chaos *chaos, const uint8_t *uuid,
+                          uint32_t *domid_r, struct chaos_error *err)
+{
+    struct chaos__hv_domain domains[LIST_BATCH];
+    uint32_t next = 0;
+    int count, i;
+
+    while ((count = chaos__hv_domain_list(chaos->hv, next, LIST_BATCH,
+                                          domains, err)) > 0) {
+        for (i = 0; i < count; i++) {
+            if (memcmp(domains[i].handle, uuid, CHAOS__HANDLE_SIZE) != 0 ||
+                domains[i].dying)
+                continue;
+            *domid_r = domains[i].domid;
+            return 1;
+        }
+        next = domains[count - 1].domid + 1;
+    }
+    return count;
+}
+
+/* Whether the slot's domain exists: 1 with its domid, 0, or an error. */
+static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
+                       uint32_t *domid_r, struct chaos_error *err)
+{
+    struct chaos__hv_domain domain;
+    int rc;
+
+    if (slot->domid == CHAOS__NO_DOMID)
+        return find_by_handle(chaos, slot->uuid, domid_r, err);
+    rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
+    if (rc == CHAOS_ENOGUEST)
+        return 0;
+    if (rc < 0)
+        return rc;
+    *domid_r = slot->domid;
+    /* The domid may be another domain's by now. */
+    return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) == 0;
+}
+
+int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
+                struct chaos_error *err)
+{
+    uint32_t domid;
+    int rc = 0;
+
+    if (slot->state != CHAOS__SLOT_DYING)
+        rc = chaos__registry_set_state(chaos->registry, slot,
+                                       CHAOS__SLOT_DYING, err);
+    if (rc == 0)
+        rc = find_domain(chaos, slot, &domid, err);
+    if (rc > 0)
+        rc = chaos__hv_domain_destroy(chaos->hv, domid, err);
+    if (rc == 0 || rc == CHAOS_ENOGUEST)
+        return chaos__registry_free(chaos->registry, slot, err);
+    chaos__registry_abandon(chaos->registry, slot);
+    return rc;
+}
+
+void chaos__repair(struct chaos *chaos)
+{
+    struct chaos_error err;
+    struct chaos__slot *slot;
+    uint32_t domid;
+
+    while ((slot = chaos__registry_next_orphan(chaos->registry))) {
+        domid = slot->domid;
+        chaos__log(chaos, CHAOS_LOG_WARNING,
+                   "%s (domain %d): process %u died while working on it; "
+                   "undoing that",
+                   slot->name, (int)domid, slot->owner_pid);
+        if (chaos__undo(chaos, slot, &err) == 0)
+            continue;
+        chaos__log(chaos, CHAOS_LOG_WARNING, "domain %d: %s", (int)domid,
+                   err.message);
+        break; /* it is the first in flight again: don't spin on it */
+    }
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* What Xen tells about the host, and what XenStore tells about domains that
+ * another toolstack made. */
+#include "handle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenstore.h>
+
+#define LOG_SIZE_MAX (16u << 20) /* Xen's ring is 16 KiB unless told */
+
+int chaos__hv_host_info(struct chaos__hv *hv, struct chaos__hv_host *host_r,
+                        struct chaos_error *err)
+{
+    int version = xc_version(hv->xc, XENVER_version, NULL);
+    xen_extraversion_t extra = "";
+    xc_physinfo_t info = { 0 };
+
+    if (version < 0 || xc_physinfo(hv->xc, &info) < 0)
+        return chaos__hv_fail(err, 0, "reading Xen's version and memory");
+    xc_version(hv->xc, XENVER_extraversion, &extra);
+    snprintf(host_r->version, sizeof(host_r->version), "%d.%d%.*s",
+             version >> 16, version & 0xffff, (int)sizeof(extra), extra);
+    host_r->total_kb = info.total_pages * 4;
+    host_r->free_kb = info.free_pages * 4;
+    host_r->cpus = info.nr_cpus;
+    return 0;
+}
+
+int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
+                       struct chaos_error *err)
+{
+    unsigned capacity = 64u << 10, size;
+    uint32_t index;
+    char *text = NULL, *larger;
+
+    /* The ring's size is not told: grow until the text leaves room. */
+    for (;; capacity *= 2) {
+        larger = realloc(text, (size_t)capacity + 1);
+        if (!larger) {
+            free(text);
+            return chaos__fail_memory(err);
+        }
+        text = larger;
+        size = capacity;
+        index = 0;
+        if (xc_readconsolering(hv->xc, text, &size, 0, 0, &index) < 0) {
+            free(text);
+            return chaos__hv_fail(err, 0, "reading Xen's log");
+        }
+        if (size < capacity || capacity >= LOG_SIZE_MAX)
+            break;
+    }
+    text[size] = '\0';
+    if (clear) {
+        char nothing;
+        unsigned none = 0;
+
+        xc_readconsolering(hv->xc, &nothing, &none, 1, 0, NULL);
+    }
+    *text_r = text;
+    return 0;
+}
+
+void chaos__hv_store_close(struct chaos__hv *hv)
+{
+    if (hv->store)
+        xs_close(hv->store);
+}
+
+int chaos__hv_foreign_name(struct chaos__hv *hv, uint32_t domid, char *name,
+                           size_t size, struct chaos_error *err)
+{
+    char path[64], *value;
+    unsigned length;
+
+    if (!hv->store)
+        hv->store = xs_open(XS_OPEN_READONLY);
+    if (!hv->store)
+        return chaos__fail_errno(err, errno, "opening XenStore");
+    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
+    value = xs_read(hv->store, XBT_NULL, path, &length);
+    if (!value)
+        return chaos__fail(err, CHAOS_ENOGUEST, "domain %u has no name",
+                           domid);
+    snprintf(name, size, "%s", value);
+    free(value);
+    return 0;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam over the hypervisor.  Nothing outside src/hv includes a header of
+ * Xen's; the unit tests link a fake hypervisor that models these functions
+ * instead.  It knows domains, frames and ports, and nothing of guests, names,
+ * configurations or images.
+ *
+ * Every function that can fail returns 0 or a negative CHAOS_E* with a
+ * message, and leaves nothing behind when it fails.  Frames are 4 KiB: guest
+ * frames (gfn) for PVH, machine frames (mfn) for PV.
+ */
+#ifndef CHAOS_SRC_HV_H
+#define CHAOS_SRC_HV_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAOS__PAGE_SIZE 4096u
+#define CHAOS__PAGE_SHIFT 12
+#define CHAOS__SUPERPAGE_PAGES 512u
+#define CHAOS__HANDLE_SIZE 16
+/* Domids that guests can have end before it: DOMID_FIRST_RESERVED, xen.h. */
+#define CHAOS__DOMIDS 0x7ff0u
+
+/* Why a domain shut down: SHUTDOWN_*, public/sched.h. */
+#define CHAOS__SHUTDOWN_POWEROFF 0u
+#define CHAOS__SHUTDOWN_REBOOT 1u
+#define CHAOS__SHUTDOWN_SUSPEND 2u
+#define CHAOS__SHUTDOWN_CRASH 3u
+
+struct chaos__hv;
+
+/* Takes the lines that Xen's libraries would print; see chaos__log(). */
+typedef void (*chaos__hv_log_fn)(void *user, const char *line);
+
+/* Opens the hypervisor: CHAOS_ENOXEN with what to do when there is none or
+ * the caller may not use it.  Not to be used across fork(). */
+int chaos__hv_open(chaos__hv_log_fn log, void *log_user,
+                   struct chaos__hv **hv_r, struct chaos_error *err);
+void chaos__hv_close(struct chaos__hv *hv); /* NULL is fine */
+
+/* Domains */
+
+struct chaos__hv_create {
+    bool pvh;
+    unsigned vcpus;
+    uint32_t max_grant_frames; /* 0: Xen's default */
+    uint32_t max_event_channels;
+    uint8_t handle[CHAOS__HANDLE_SIZE];
+};
+
+struct chaos__hv_domain {
+    uint32_t domid;
+    uint8_t handle[CHAOS__HANDLE_SIZE];
+    bool hvm, running, blocked, paused, shutdown, dying;
+    unsigned shutdown_reason; /* CHAOS__SHUTDOWN_*, when shutdown is set */
+    unsigned vcpus_online;
+    uint64_t pages;
+    uint64_t claimed_pages; /* promised by Xen, not yet given */
+    uint64_t max_pages;
+    uint64_t cpu_time_ns;
+};
+
+/* Creates an empty, paused domain with its vCPUs. */
+int chaos__hv_domain_create(struct chaos__hv *hv,
+                            const struct chaos__hv_create *create,
+                            uint32_t *domid_r, struct chaos_error *err);
+/* Blocks until Xen has freed the domain's memory. */
+int chaos__hv_domain_destroy(struct chaos__hv *hv, uint32_t domid,
+                             struct chaos_error *err);
+int chaos__hv_domain_pause(struct chaos__hv *hv, uint32_t domid,
+                           struct chaos_error *err);
+int chaos__hv_domain_unpause(struct chaos__hv *hv, uint32_t domid,
+                             struct chaos_error *err);
+/* CHAOS_ENOGUEST when no domain has that domid. */
+int chaos__hv_domain_info(struct chaos__hv *hv, uint32_t domid,
+                          struct chaos__hv_domain *domain_r,
+                          struct chaos_error *err);
+/* Domains from `first_domid` up, at most `max`; returns how many. */
+int chaos__hv_domain_list(struct chaos__hv *hv, uint32_t first_domid,
+                          size_t max, struct chaos__hv_domain *domains,
+                          struct chaos_error *err);
+int chaos__hv_domain_create_vcpus(struct chaos__hv *hv, uint32_t domid,
+                                  unsigned vcpus, struct chaos_error *err);
+/* The CPUID and MSR policy that a guest gets by default on this host. */
+int chaos__hv_domain_set_cpu_policy(struct chaos__hv *hv, uint32_t domid,
+                                    struct chaos_error *err);
+/* `cpus`: a bitmap of `bits` bits, bit n for physical CPU n. */
+int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
+                       const uint64_t *cpus, unsigned bits,
+                       struct chaos_error *err);
+
+/* Memory */
+
+int chaos__hv_set_max_memory(struct chaos__hv *hv, uint32_t domid,
+                             uint64_t max_kb, struct chaos_error *err);
+/* PVH: memory that Xen may use for the domain's own page tables. */
+int chaos__hv_set_paging_pool(struct chaos__hv *hv, uint32_t domid,
+                              uint64_t size_kb, struct chaos_error *err);
+/*
+ * Gives the domain `pages` frames of memory from guest frame `first` up, in
+ * superpages where they fit (`first` is a multiple of one).  `frames_r` (PV)
+ * receives the machine frame of each page; PVH passes NULL.
+ */
+int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                       uint64_t pages, uint64_t *frames_r,
+                       struct chaos_error *err);
+/* Maps frames of the domain side by side, readable and writable. */
+int chaos__hv_map(struct chaos__hv *hv, uint32_t domid,
+                  const uint64_t *frames, size_t pages, void **address_r,
+                  struct chaos_error *err);
+void chaos__hv_unmap(struct chaos__hv *hv, void *address, size_t pages);
+
+/* PVH */
+
+enum chaos__hv_param {
+    CHAOS__HV_CONSOLE_PFN,
+    CHAOS__HV_CONSOLE_PORT,
+    CHAOS__HV_STORE_PFN,
+    CHAOS__HV_STORE_PORT,
+    CHAOS__HV_IDENT_PT, /* bytes, not a frame */
+};
+
+struct chaos__hv_memory_region {
+    uint64_t start, size; /* bytes */
+    bool ram;             /* else reserved */
+};
+
+int chaos__hv_set_param(struct chaos__hv *hv, uint32_t domid,
+                        enum chaos__hv_param param, uint64_t value,
+                        struct chaos_error *err);
+/* What XENMEM_memory_map tells the guest. */
+int chaos__hv_set_memory_map(struct chaos__hv *hv, uint32_t domid,
+                             const struct chaos__hv_memory_region *regions,
+                             size_t count, struct chaos_error *err);
+
+/* The part of a domain's saved state that Xen wants back with every vCPU
+ * state: opaque, and valid for that domain alone. */
+struct chaos__hv_vcpu_header {
+    uint8_t bytes[64];
+    uint32_t size;
+};
+
+/* Sets what all vCPUs of a PVH domain need before any of them has a state
+ * (memory type write-back), and returns the header for the call below. */
+int chaos__hv_pvh_prepare_vcpus(struct chaos__hv *hv, uint32_t domid,
+                                unsigned vcpus,
+                                struct chaos__hv_vcpu_header *header_r,
+                                struct chaos_error *err);
+/* Sets vCPU 0 as the PVH boot protocol wants it (docs/misc/pvh.pandoc):
+ * 32-bit flat mode, paging off, at `entry`, ebx = `start_info`. */
+int chaos__hv_pvh_set_entry(struct chaos__hv *hv, uint32_t domid,
+                            const struct chaos__hv_vcpu_header *header,
+                            uint64_t entry, uint64_t start_info,
+                            struct chaos_error *err);
+
+/* Images, through libxenguest */
+
+/*
+ * Decompresses a kernel (bzImage or gzip) to the ELF file inside.  The caller
+ * frees *elf_r with free().  CHAOS_EIMAGE when it is neither.
+ */
+int chaos__hv_unpack_kernel(struct chaos__hv *hv, const void *image,
+                            size_t size, void **elf_r, size_t *elf_size_r,
+                            struct chaos_error *err);
+
+struct chaos__hv_pv_build {
+    const void *kernel, *ramdisk; /* ramdisk: NULL for none */
+    size_t kernel_size, ramdisk_size;
+    const char *command_line;
+    uint64_t *frames; /* of all its memory, from chaos__hv_populate() */
+    uint64_t pages;
+    unsigned vcpus;
+    uint32_t console_port;
+    uint32_t store_port; /* 0: none */
+    bool control_page;   /* allocate one page more for it */
+    /* out */
+    uint64_t console_frame, store_frame, control_frame;
+};
+
+/* Builds a PV guest in a domain that has its memory; it only needs to be
+ * unpaused after. */
+int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
+                       struct chaos__hv_pv_build *build,
+                       struct chaos_error *err);
+
+/* Event channels */
+
+/* A port of the domain's that this domain (dom0) may bind. */
+int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid,
+                         uint32_t *port_r, struct chaos_error *err);
+
+struct chaos__hv_port;
+
+/* Binds to a domain's port; CHAOS_EBUSY when another process already did. */
+int chaos__hv_port_bind(struct chaos__hv *hv, uint32_t domid, uint32_t port,
+                        struct chaos__hv_port **port_r,
+                        struct chaos_error *err);
+/* Readable when the guest has notified. */
+int chaos__hv_port_fd(const struct chaos__hv_port *port);
+/* Takes a notification and asks for the next; never blocks. */
+void chaos__hv_port_clear(struct chaos__hv_port *port);
+int chaos__hv_port_notify(struct chaos__hv_port *port,
+                          struct chaos_error *err);
+void chaos__hv_port_close(struct chaos__hv_port *port); /* NULL is fine */
+
+/* The host */
+
+struct chaos__hv_host {
+    char version[64];
+    uint64_t total_kb, free_kb;
+    unsigned cpus;
+};
+
+int chaos__hv_host_info(struct chaos__hv *hv, struct chaos__hv_host *host_r,
+                        struct chaos_error *err);
+/* Xen's log; the caller frees *text_r.  `clear`: and empties it. */
+int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
+                       struct chaos_error *err);
+/* The name that another toolstack gave a domain in XenStore; CHAOS_ENOGUEST
+ * when it has none. */
+int chaos__hv_foreign_name(struct chaos__hv *hv, uint32_t domid, char *name,
+                           size_t size, struct chaos_error *err);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Images through libxenguest: decompression, and the PV builder.  The builder
+ * wants to allocate the guest's memory itself; our hooks hand it the frames
+ * that the domain already has.
+ */
+#include "handle.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xenguest.h>
+
+#define INVALID_PFN (~UINT64_C(0))
+
+/* The builder's hooks with ours in their place; first member is what the
+ * builder knows, the rest is what our hooks need. */
+struct pv_hooks {
+    struct xc_dom_arch arch;
+    const struct xc_dom_arch *stock;
+    struct chaos__hv_pv_build *build;
+    xen_pfn_t control_pfn;
+};
+
+/* libxenguest's own words for what went wrong, or errno's. */
+static int fail_image(struct chaos__hv *hv, struct chaos_error *err,
+                      const char *what)
+{
+    const char *reason = hv->logger.reason;
+    const char *colon;
+
+    /* Cut "function: " off: a name of libxenguest's says nothing here. */
+    colon = strstr(reason, ": ");
+    if (colon && strncmp(reason, "xc_", 3) == 0)
+        reason = colon + 2;
+    return chaos__fail(err, CHAOS_EIMAGE, "%s: %s", what,
+                       *reason ? reason : chaos__errno_text(errno));
+}
+
+static struct xc_dom_image *image_open(struct chaos__hv *hv,
+                                       const char *command_line,
+                                       const void *kernel, size_t size,
+                                       struct chaos_error *err)
+{
+    struct xc_dom_image *dom = xc_dom_allocate(hv->xc, command_line, NULL);
+
+    hv->logger.reason[0] = '\0';
+    if (!dom) {
+        chaos__fail_memory(err);
+        return NULL;
+    }
+    if (xc_dom_kernel_mem(dom, kernel, size) < 0) {
+        fail_image(hv, err, "reading the kernel");
+        xc_dom_release(dom);
+        return NULL;
+    }
+    return dom;
+}
+
+int chaos__hv_unpack_kernel(struct chaos__hv *hv, const void *image,
+                            size_t size, void **elf_r, size_t *elf_size_r,
+                            struct chaos_error *err)
+{
+    struct xc_dom_image *dom = image_open(hv, NULL, image, size, err);
+    int rc = 0;
+
+    if (!dom)
+        return CHAOS_EIMAGE;
+    /* Parsing replaces the blob by the ELF file that it decompressed. */
+    dom->container_type = XC_DOM_HVM_CONTAINER;
+    if (xc_dom_parse_image(dom) < 0 || !dom->kernel_blob) {
+        rc = fail_image(hv, err,
+                        "unpacking the kernel: neither an ELF file nor a "
+                        "compressed Linux kernel");
+    } else {
+        *elf_r = malloc(dom->kernel_size);
+        if (!*elf_r) {
+            rc = chaos__fail_memory(err);
+        } else {
+            memcpy(*elf_r, dom->kernel_blob, dom->kernel_size);
+            *elf_size_r = dom->kernel_size;
+        }
+    }
+    xc_dom_release(dom);
+    return rc;
+}
+
+static int give_frames(struct xc_dom_image *dom)
+{
+    struct pv_hooks *hooks = (struct pv_hooks *)dom->arch_hooks;
+
+    dom->p2m_size = dom->total_pages;
+    dom->pv_p2m = xc_dom_malloc(dom, dom->p2m_size * sizeof(*dom->pv_p2m));
+    if (!dom->pv_p2m)
+        return -1;
+    memcpy(dom->pv_p2m, hooks->build->frames,
+           dom->p2m_size * sizeof(*dom->pv_p2m));
+    return 0;
+}
+
+/* One page more than the stock ones: the control page. */
+static int allocate_pages(struct xc_dom_image *dom)
+{
+    struct pv_hooks *hooks = (struct pv_hooks *)dom->arch_hooks;
+    int r = hooks->stock->alloc_magic_pages(dom);
+
+    if (r < 0 || !hooks->build->control_page)
+        return r;
+    hooks->control_pfn = xc_dom_alloc_page(dom, "control");
+    return hooks->control_pfn == INVALID_PFN ? -1 : 0;
+}
+
+/* The builder's sequence; returns the step that failed, or NULL. */
+static const char *build_steps(struct xc_dom_image *dom,
+                               struct pv_hooks *hooks,
+                               const struct chaos__hv_pv_build *build)
+{
+    if (build->ramdisk && xc_dom_module_mem(dom, build->ramdisk,
+                                            build->ramdisk_size, NULL) < 0)
+        return "reading the ramdisk";
+    if (xc_dom_boot_xen_init(dom, dom->xch, dom->guest_domid) < 0 ||
+        xc_dom_parse_image(dom) < 0)
+        return "reading the kernel";
+    if (strcmp(dom->guest_type, "xen-3.0-x86_64") != 0)
+        return "reading the kernel: not a 64-bit PV kernel";
+    if (xc_dom_mem_init(dom, 0) < 0)
+        return "laying out memory";
+    dom->total_pages = build->pages;
+    hooks->stock = dom->arch_hooks;
+    hooks->arch = *dom->arch_hooks;
+    hooks->arch.meminit = give_frames;
+    hooks->arch.alloc_magic_pages = allocate_pages;
+    dom->arch_hooks = &hooks->arch;
+    if (xc_dom_boot_mem_init(dom) < 0)
+        return "giving the builder its memory";
+    if (xc_dom_build_image(dom) < 0)
+        return "loading the kernel (is memory= large enough for it?)";
+    if (xc_dom_boot_image(dom) < 0)
+        return "starting the kernel";
+    if (xc_dom_gnttab_init(dom) < 0)
+        return "writing the grant table";
+    return NULL;
+}
+
+int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
+                       struct chaos__hv_pv_build *build,
+                       struct chaos_error *err)
+{
+    struct pv_hooks hooks = { .build = build };
+    struct xc_dom_image *dom = image_open(hv, build->command_line,
+                                          build->kernel, build->kernel_size,
+                                          err);
+    const char *failed;
+    int rc = 0;
+
+    if (!dom)
+        return CHAOS_EIMAGE;
+    dom->container_type = XC_DOM_PV_CONTAINER;
+    dom->guest_domid = domid;
+    dom->max_vcpus = build->vcpus;
+    dom->console_evtchn = build->console_port;
+    dom->xenstore_evtchn = build->store_port;
+    failed = build_steps(dom, &hooks, build);
+    if (failed) {
+        rc = fail_image(hv, err, failed);
+    } else {
+        build->console_frame = build->frames[dom->console_pfn];
+        build->store_frame = build->frames[dom->xenstore_pfn];
+        if (build->control_page)
+            build->control_frame = build->frames[hooks.control_pfn];
+    }
+    xc_dom_release(dom);
+    return rc;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registry: what the host's chaos processes know together about guests
+ * that Xen does not keep.  A file under run_dir, mapped by every process.
+ *
+ * It knows slots, names and owners; it makes no hypercall and does not know
+ * what a domain is.  Slots are the truth; the indexes by name, UUID and domid,
+ * the list of free slots and the list of slots in flight are derived from
+ * them, and rebuilt by the next process when one died while changing them.
+ *
+ * A slot is *in flight* while somebody works on it: PREPARING, CLAIMED, DYING.
+ * Its owner holds a lock of the kernel's on it, which ends with the process,
+ * so that an in-flight slot nobody holds is an orphan for the next process to
+ * finish or undo.
+ */
+#ifndef CHAOS_SRC_REGISTRY_H
+#define CHAOS_SRC_REGISTRY_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAOS__SLOTS 32752u /* as many as Xen has domids for guests */
+#define CHAOS__SLOT_NAME_SIZE 128
+#define CHAOS__SLOT_UUID_SIZE 16
+#define CHAOS__NO_DOMID UINT32_MAX
+
+enum chaos__slot_state {
+    CHAOS__SLOT_FREE,
+    CHAOS__SLOT_PREPARING, /* domain, memory and devices are being made */
+    CHAOS__SLOT_SHELL,     /* prepared, waiting for a guest */
+    CHAOS__SLOT_CLAIMED,   /* image and settings are being filled in */
+    CHAOS__SLOT_RUNNING,
+    CHAOS__SLOT_DYING, /* everything is being undone */
+};
+
+/* One guest, in shared memory.  Fields above the line belong to the registry
+ * and change through its functions alone. */
+struct chaos__slot {
+    uint32_t state;     /* enum chaos__slot_state */
+    uint32_t domid;     /* CHAOS__NO_DOMID until Xen gave one */
+    uint32_t owner_pid; /* for messages; the lock decides */
+    uint16_t next, previous; /* in the free or the in-flight list */
+    uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
+    char name[CHAOS__SLOT_NAME_SIZE];
+    /* ------------------------------------------------------------- */
+    uint8_t type; /* enum chaos__type */
+    uint8_t on_poweroff, on_reboot, on_crash; /* enum chaos__action */
+    uint32_t vcpus;
+    uint64_t memory_kb;
+    uint64_t created_s; /* since the epoch */
+    uint64_t console_frame;
+    uint64_t control_frame; /* 0: the guest does not speak noxs */
+    uint32_t console_port;
+    uint32_t control_port;
+    uint32_t has_config; /* a copy of its configuration is kept */
+    uint8_t reserved[300];
+};
+
+struct chaos__registry;
+
+/* Opens it, making run_dir and the file when they are not there. */
+int chaos__registry_open(const char *run_dir,
+                         struct chaos__registry **registry_r,
+                         struct chaos_error *err);
+void chaos__registry_close(struct chaos__registry *registry);
+
+/*
+ * Takes a free slot for a new guest: PREPARING, ours.  CHAOS_EEXIST when the
+ * name or the UUID is taken (*taken_r, if not NULL, is who has it);
+ * CHAOS_ENOMEM when no slot is free.
+ */
+int chaos__registry_reserve(struct chaos__registry *registry,
+                            const char *name, const uint8_t *uuid,
+                            struct chaos__slot **slot_r,
+                            struct chaos__slot **taken_r,
+                            struct chaos_error *err);
+
+/* Records the domid that Xen gave. */
+int chaos__registry_set_domid(struct chaos__registry *registry,
+                              struct chaos__slot *slot, uint32_t domid,
+                              struct chaos_error *err);
+
+/* Moves a slot that we own on.  RUNNING and SHELL end our ownership. */
+int chaos__registry_set_state(struct chaos__registry *registry,
+                              struct chaos__slot *slot,
+                              enum chaos__slot_state state,
+                              struct chaos_error *err);
+
+/* Makes a RUNNING slot or a SHELL ours and DYING, or CLAIMED.  CHAOS_EBUSY when
+ * somebody works on it, CHAOS_ENOGUEST when it is no longer that guest. */
+int chaos__registry_take(struct chaos__registry *registry,
+                         struct chaos__slot *slot, const uint8_t *uuid,
+                         enum chaos__slot_state state,
+                         struct chaos_error *err);
+
+/* Gives up a slot in flight without finishing it: the next process will. */
+void chaos__registry_abandon(struct chaos__registry *registry,
+                             struct chaos__slot *slot);
+
+/* Frees a slot that we own, with all that is kept for it. */
+int chaos__registry_free(struct chaos__registry *registry,
+                         struct chaos__slot *slot, struct chaos_error *err);
+
+/* Gives a running guest another name.  CHAOS_EEXIST when it is taken. */
+int chaos__registry_rename(struct chaos__registry *registry,
+                           struct chaos__slot *slot, const char *name,
+                           struct chaos_error *err);
+
+/* Look-ups, each in O(1); NULL when there is none. */
+struct chaos__slot *
+chaos__registry_by_name(struct chaos__registry *registry, const char *name);
+struct chaos__slot *
+chaos__registry_by_domid(struct chaos__registry *registry, uint32_t domid);
+
+/* The next in-flight slot that has no owner, made ours; NULL when there is
+ * none.  Costs nothing when no slot is in flight. */
+struct chaos__slot *
+chaos__registry_next_orphan(struct chaos__registry *registry);
+
+/* The slots in use, in order: start with NULL, ends with NULL. */
+struct chaos__slot *chaos__registry_next(struct chaos__registry *registry,
+                                         struct chaos__slot *after);
+
+/* A copy of the guest's configuration, kept beside the slot until it is
+ * freed. */
+int chaos__registry_keep_config(struct chaos__registry *registry,
+                                struct chaos__slot *slot, const char *text,
+                                struct chaos_error *err);
+/* Reads it back; the caller frees *text_r. */
+int chaos__registry_read_config(struct chaos__registry *registry,
+                                const struct chaos__slot *slot,
+                                char **text_r, struct chaos_error *err);
+
+#endif

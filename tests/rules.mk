@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+#
+# Test and fuzz programs.  Unit tests run on the fake hypervisor: they link
+# everything but src/hv.
+
+unit_support := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/fake_*.c \
+    tests/unit/support*.c))
+unit_names := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+unit_tests := $(addprefix $(BUILD)/tests/,$(unit_names))
+testable_objects := $(filter-out $(BUILD)/src/hv/%,$(library_objects))
+
+$(BUILD)/tests/unit/%.o: cflags += -Isrc -I. -Itests/unit
+$(BUILD)/tests/fuzz/%.o: cflags += -Isrc -I. -Itests/unit
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(unit_support) \
+        $(testable_objects)
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ldflags) $(unit_ldflags) -o $@ $^ -lcmocka -lpthread \
+	    $(unit_libs)
+
+# libxlutil is the oracle for the syntax.
+$(BUILD)/tests/test_config_oracle: unit_libs := -lxlutil
+$(BUILD)/tests/test_config_memory: unit_ldflags := -Wl,--wrap=malloc \
+    -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+
+.PHONY: unit-tests fuzzers bench-tools
+unit-tests: $(unit_tests)
+
+# Needs CC=clang and SANITIZE=fuzzer-no-link,address,undefined.
+fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(unit_support) \
+        $(testable_objects)
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
+
+bench-tools: $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+# Static, as chaos itself: what they measure must not be the dynamic linker.
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libchaos.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(xen_static)
+
+.SECONDARY:
+-include $(unit_support:.o=.d) $(wildcard $(BUILD)/tests/*/*.d) \
+    $(wildcard $(BUILD)/bench/*.d)
