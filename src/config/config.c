@@ -147,7 +147,7 @@ int chaos_config_load(struct chaos *chaos, const char *path,
     const bool is_stdin = strcmp(path, "-") == 0;
     const char *source = is_stdin ? "stdin" : path;
     char *text = NULL;
-    size_t length;
+    size_t length = 0;
     int fd = STDIN_FILENO;
     int rc;
 

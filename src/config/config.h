@@ -61,7 +61,7 @@ struct chaos_config {
     enum chaos__action on_poweroff;
     enum chaos__action on_reboot;
     enum chaos__action on_crash;
-    uint32_t max_grant_frames; /* 0: Xen's default */
+    uint32_t max_grant_frames;   /* 0: Xen's default */
     uint32_t max_event_channels; /* 0: the default */
     char *source;                /* stands in messages for the file's name */
     struct chaos__config_place places[CHAOS__CONFIG_PLACES];

@@ -24,17 +24,27 @@ struct pv_hooks {
     xen_pfn_t control_pfn;
 };
 
+/* Its messages start with "panic: file:line: function: ": of no use here. */
+static const char *skip_origin(const char *reason)
+{
+    const char *at = reason;
+    int i;
+
+    if (strncmp(reason, "panic: ", 7) != 0)
+        return reason;
+    for (i = 0; i < 3 && at; i++) {
+        at = strstr(at, ": ");
+        at = at ? at + 2 : NULL;
+    }
+    return at ? at : reason;
+}
+
 /* libxenguest's own words for what went wrong, or errno's. */
 static int fail_image(struct chaos__hv *hv, struct chaos_error *err,
                       const char *what)
 {
-    const char *reason = hv->logger.reason;
-    const char *colon;
+    const char *reason = skip_origin(hv->logger.reason);
 
-    /* Cut "function: " off: a name of libxenguest's says nothing here. */
-    colon = strstr(reason, ": ");
-    if (colon && strncmp(reason, "xc_", 3) == 0)
-        reason = colon + 2;
     return chaos__fail(err, CHAOS_EIMAGE, "%s: %s", what,
                        *reason ? reason : chaos__errno_text(errno));
 }
@@ -68,9 +78,11 @@ int chaos__hv_unpack_kernel(struct chaos__hv *hv, const void *image,
 
     if (!dom)
         return CHAOS_EIMAGE;
-    /* Parsing replaces the blob by the ELF file that it decompressed. */
+    /* Parsing replaces the blob by the ELF file that it decompressed; it
+     * asks what this Xen can run, not what the domain is. */
     dom->container_type = XC_DOM_HVM_CONTAINER;
-    if (xc_dom_parse_image(dom) < 0 || !dom->kernel_blob) {
+    if (xc_dom_boot_xen_init(dom, hv->xc, 0) < 0 ||
+        xc_dom_parse_image(dom) < 0 || !dom->kernel_blob) {
         rc = fail_image(hv, err,
                         "unpacking the kernel: neither an ELF file nor a "
                         "compressed Linux kernel");

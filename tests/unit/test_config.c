@@ -325,6 +325,9 @@ static void test_refused(void **state)
         {"uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f'", CHAOS_EINVAL,
          "guest.cfg:1:6: uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f\": not a "
          "UUID: write it like \"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\""},
+        {"uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1a'", CHAOS_EINVAL,
+         "guest.cfg:1:6: uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1a\": not a "
+         "UUID: write it like \"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\""},
         {"name=['a']", CHAOS_EINVAL,
          "guest.cfg:1:6: name=[...]: this key takes one value: remove the "
          "brackets"},
@@ -794,9 +797,9 @@ static void test_cpus(void **state)
         {"['1', 'all', 3]", "[\"1\", \"all\", \"3\"]"},
     };
     static const char *const refused[] = {
-        "",    "^1",  "1-0", "1024", "0-1024", "99999999999999999999",
-        "1-",  "-1",  "1 2", "x",    "all1",   "^all",
-        "^^1", "1;2", "0x1", "1,^1", "^",      ",",
+        "",    "^1",  "1-0",  "0,3-2", "1024", "0-1024", "99999999999999999999",
+        "1-",  "-1",  "1 2",  "x",     "all1", "^all",   "^^1",
+        "1;2", "0x1", "1,^1", "^",     ",",
     };
     char text[256];
 

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* The yardstick: an empty process. */
+int main(void)
+{
+    return 0;
+}

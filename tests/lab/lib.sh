@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+#
+# What the suites share.  A suite is a bash script that sources this file,
+# checks one thing after the other, and prints a line of TAP for each.  It runs
+# in dom0: in the lab by way of tests/lab/run, or on a Xen host.
+
+set -u
+: "${CHAOS_ROOT:?run it through tests/lab/run}"
+export PATH=$CHAOS_ROOT/build:$PATH
+images=$CHAOS_ROOT/build/unikernels
+suite=$(basename "$0" .sh)
+work=$(mktemp -d "${TMPDIR:-/tmp}/chaos-lab.XXXXXX") || exit 1
+# Guests of other suites and of the host are not ours to look at.
+export CHAOS_RUN_DIR=$work/run
+trap 'chaos shutdown -a >/dev/null 2>&1; destroy_all; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+# check NAME COMMAND...: one line of TAP, with the output when it fails.
+check() {
+    local name=$1 output status
+    shift
+    output=$("$@" 2>&1 </dev/null)
+    status=$?
+    if [ $status -eq 0 ]; then
+        echo "ok - $suite: $name"
+    else
+        echo "not ok - $suite: $name"
+        printf '%s\n' "status $status: $*" "$output" | sed 's/^/#   /'
+        destroy_all # the next check starts from nothing
+    fi
+}
+
+# exits STATUS TEXT COMMAND...: the command ends so, and says so.
+exits() {
+    local want=$1 text=$2 output status
+    shift 2
+    output=$("$@" 2>&1)
+    status=$?
+    printf '%s\n' "$output"
+    [ $status -eq "$want" ] || { echo "exit status $status, not $want"; return 1; }
+    case $output in
+    *"$text"*) ;;
+    *) echo "does not say: $text"; return 1 ;;
+    esac
+}
+
+# config TYPE IMAGE [LINE]...: a configuration on stdout.
+config() {
+    local type=$1 image=$2
+    shift 2
+    echo "name = \"$image\""
+    echo "type = \"$type\""
+    echo "kernel = \"$images/$type/$image\""
+    echo "memory = 2"
+    for line in "$@"; do echo "$line"; done
+}
+
+# until_true SECONDS COMMAND...: polls a condition that nothing announces.
+until_true() {
+    local until=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $until ] || { echo "never true: $*"; return 1; }
+        sleep 0.05
+    done
+}
+
+state_is() { # GUEST STATE
+    chaos info --json "$1" | grep -q "\"state\": \"$2\""
+}
+
+gone() { # GUEST: it no longer exists
+    exits 3 "no guest" chaos domid "$1"
+}
+
+destroy_all() {
+    chaos list 2>/dev/null | awk 'NR > 1 && $2 > 0 { print $2 }' |
+        while read -r domid; do chaos destroy "$domid" >/dev/null 2>&1; done
+}
+
+# Free memory as Xen counts it, in KiB; xl only tells MiB.
+free_kb() {
+    chaos_free=$(xl info | sed -n 's/^free_memory *: *//p')
+    echo $((chaos_free * 1024))
+}
