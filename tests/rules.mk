@@ -3,21 +3,26 @@
 # Test and fuzz programs.  Unit tests run on the fake hypervisor: they link
 # everything but src/hv.
 
-unit_support := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/fake_*.c \
-    tests/unit/support*.c))
-unit_names := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+unit_support := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/hv/fake_*.c \
+    tests/hv/support*.c))
+unit_names := $(notdir $(basename $(wildcard tests/hv/test_*.c \
+    tests/unit/test_config*.c)))
 unit_tests := $(addprefix $(BUILD)/tests/,$(unit_names))
 testable_objects := $(filter-out $(BUILD)/src/hv/%,$(library_objects))
 
-$(BUILD)/tests/unit/%.o: cflags += -Isrc -I. -Itests/unit
-$(BUILD)/tests/fuzz/%.o: cflags += -Isrc -I. -Itests/unit
+$(BUILD)/tests/hv/%.o: cflags += -Isrc -I. -Itests/hv
+$(BUILD)/tests/unit/%.o: cflags += -Isrc -I. -Itests/hv
+$(BUILD)/tests/fuzz/%.o: cflags += -Isrc -I. -Itests/hv
 
-$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(unit_support) \
-        $(testable_objects)
-	$(say) LINK $@
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ldflags) $(unit_ldflags) -o $@ $^ -lcmocka -lpthread \
-	    $(unit_libs)
+define unit_test
+$(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
+        $$(unit_support) $$(testable_objects)
+	$$(say) LINK $$@
+	$$(Q)$$(CC) $$(ldflags) $$(unit_ldflags) -o $$@ $$^ -lcmocka -lpthread \
+	    $$(unit_libs)
+endef
+$(foreach source,$(wildcard tests/hv/test_*.c tests/unit/test_config*.c), \
+    $(eval $(call unit_test,$(source))))
 
 # libxlutil is the oracle for the syntax.
 $(BUILD)/tests/test_config_oracle: unit_libs := -lxlutil

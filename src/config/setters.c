@@ -149,7 +149,7 @@ int chaos__set_builder(const struct chaos__assignment *assignment)
 int chaos__set_memory(const struct chaos__assignment *assignment)
 {
     uint64_t *memory_kb = field(assignment);
-    int64_t mib;
+    int64_t mib = 0;
     int rc = parse_number(assignment, 1, MEMORY_MIB_MAX, &mib);
 
     if (rc == 0)
@@ -160,7 +160,7 @@ int chaos__set_memory(const struct chaos__assignment *assignment)
 int chaos__set_vcpus(const struct chaos__assignment *assignment)
 {
     unsigned *vcpus = field(assignment);
-    int64_t number;
+    int64_t number = 0;
     int rc = parse_number(assignment, 1, CHAOS__VCPUS_MAX, &number);
 
     if (rc == 0)
@@ -171,7 +171,7 @@ int chaos__set_vcpus(const struct chaos__assignment *assignment)
 static int set_u32(const struct chaos__assignment *assignment, int64_t min)
 {
     uint32_t *number_u32 = field(assignment);
-    int64_t number;
+    int64_t number = 0;
     int rc = parse_number(assignment, min, INT_MAX, &number);
 
     if (rc == 0)

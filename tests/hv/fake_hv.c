@@ -162,7 +162,7 @@ static int find(uint32_t domid, struct domain **domain_r,
 
 /* A call on a domain that may fail, up to its effect. */
 #define ENTER(call)                                                         \
-    struct domain *domain;                                                  \
+    struct domain *domain = NULL;                                           \
     bool dies;                                                              \
     int rc = begin(call, &dies, err);                                       \
     (void)hv;                                                               \

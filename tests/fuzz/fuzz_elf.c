@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* An image of any bytes: what the parser accepts, the loader puts into a small
+ * guest on the fake hypervisor, or refuses. */
+#include "build/elf.h"
+#include "build/shell.h"
+#include "fake_hv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void load(struct chaos__image *image, const struct chaos__elf *elf)
+{
+    struct chaos__shell shell = { .type = CHAOS__TYPE_PVH,
+                                  .noxs = elf->noxs_version > 0,
+                                  .vcpus = 1,
+                                  .memory_kb = 1024,
+                                  .maxmem_kb = 1024 };
+    struct chaos__payload payload = { .kernel = image,
+                                      .elf = elf,
+                                      .command_line = "fuzz" };
+    struct chaos__hv_create create = { .pvh = true };
+    struct chaos__hv *hv;
+
+    if (chaos__shell_check(&shell, &payload, NULL) < 0 ||
+        chaos__hv_open(NULL, NULL, &hv, NULL) < 0)
+        return;
+    fake_hv_reset();
+    chaos__hv_domain_create(hv, &create, &shell.domid, NULL);
+    if (chaos__shell_prepare(hv, &shell, NULL) < 0)
+        abort(); /* what it needs does not depend on the image */
+    chaos__shell_load(hv, &shell, &payload, NULL);
+    if (fake_hv_mappings() != 0)
+        abort();
+    chaos__shell_release(&shell);
+    chaos__hv_close(hv);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct chaos__image image;
+    struct chaos__elf elf;
+    void *memory = malloc(size + 1);
+
+    memcpy(memory, data, size);
+    chaos__image_from_memory("fuzz", memory, size, &image);
+    if (chaos__elf_parse(&image, &elf, NULL) == 0)
+        load(&image, &elf);
+    chaos__image_close(&image);
+    return 0;
+}

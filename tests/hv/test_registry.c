@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include "registry/index.h"
+#include "registry/registry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct chaos__registry *registry;
+static struct chaos_error err;
+
+static struct chaos__registry *open_registry(void)
+{
+    struct chaos__registry *opened;
+
+    if (chaos__registry_open(support_path("run"), &opened, &err) < 0)
+        fail_msg("%s", err.message);
+    return opened;
+}
+
+static int setup(void **state)
+{
+    if (support_setup(state) < 0)
+        return -1;
+    registry = open_registry();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    chaos__registry_close(registry);
+    return support_teardown(state);
+}
+
+static const uint8_t *uuid_of(unsigned number)
+{
+    static uint8_t uuid[16];
+
+    memcpy(uuid, &number, sizeof(number));
+    return uuid;
+}
+
+static int reserve(struct chaos__registry *in, unsigned number,
+                   struct chaos__slot **slot_r)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "guest-%u", number);
+    return chaos__registry_reserve(in, name, uuid_of(number), slot_r, NULL,
+                                   &err);
+}
+
+static void test_names_are_unique_and_found(void **state)
+{
+    struct chaos__slot *slot, *taken = NULL;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_int_equal(slot->state, CHAOS__SLOT_PREPARING);
+    assert_ptr_equal(chaos__registry_by_name(registry, "guest-1"), slot);
+    assert_null(chaos__registry_by_name(registry, "guest-2"));
+    assert_int_equal(chaos__registry_reserve(registry, "guest-1", uuid_of(2),
+                                             &slot, &taken, &err),
+                     CHAOS_EEXIST);
+    assert_non_null(taken);
+    assert_int_equal(chaos__registry_reserve(registry, "guest-2", uuid_of(1),
+                                             &slot, NULL, &err),
+                     CHAOS_EEXIST);
+    assert_int_equal(chaos__registry_free(registry, taken, &err), 0);
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+}
+
+static void test_domids_are_found(void **state)
+{
+    struct chaos__slot *slot;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_null(chaos__registry_by_domid(registry, 7));
+    assert_int_equal(chaos__registry_set_domid(registry, slot, 7, &err), 0);
+    assert_ptr_equal(chaos__registry_by_domid(registry, 7), slot);
+    assert_int_equal(chaos__registry_free(registry, slot, &err), 0);
+    assert_null(chaos__registry_by_domid(registry, 7));
+    assert_null(chaos__registry_by_domid(registry, UINT32_MAX));
+}
+
+static void test_rename(void **state)
+{
+    struct chaos__slot *one, *two;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &one), 0);
+    assert_int_equal(reserve(registry, 2, &two), 0);
+    assert_int_equal(
+        chaos__registry_rename(registry, one, "guest-2", &err),
+        CHAOS_EEXIST);
+    assert_int_equal(chaos__registry_rename(registry, one, "new", &err), 0);
+    assert_ptr_equal(chaos__registry_by_name(registry, "new"), one);
+    assert_null(chaos__registry_by_name(registry, "guest-1"));
+}
+
+/* Guests come and go; names stay found, and look-ups stay short. */
+static void test_churn(void **state)
+{
+    static struct chaos__slot *slots[2000];
+    char name[CHAOS__SLOT_NAME_SIZE];
+    unsigned i, number = 0;
+
+    (void)state;
+    srandom(1);
+    for (i = 0; i < 2000; i++)
+        assert_int_equal(reserve(registry, number++, &slots[i]), 0);
+    for (; number < 12000; number++) {
+        i = (unsigned)random() % 2000;
+        assert_int_equal(chaos__registry_free(registry, slots[i], &err), 0);
+        assert_int_equal(reserve(registry, number, &slots[i]), 0);
+    }
+    for (i = 0; i < 2000; i++) {
+        snprintf(name, sizeof(name), "%s", slots[i]->name);
+        assert_ptr_equal(chaos__registry_by_name(registry, name), slots[i]);
+    }
+}
+
+static unsigned probes;
+
+static bool count_probe(const void *user, unsigned number, const void *key)
+{
+    (void)user;
+    (void)key;
+    probes++;
+    return number == 0;
+}
+
+/* O(1): even with every slot in use, a look-up for nothing ends soon. */
+static void test_probes_are_few(void **state)
+{
+    struct chaos__index *index = calloc(1, sizeof(*index));
+    unsigned i, most = 0;
+    char name[32];
+
+    (void)state;
+    for (i = 1; i <= CHAOS__SLOTS; i++) {
+        snprintf(name, sizeof(name), "guest-%u", i);
+        chaos__index_add(index, chaos__index_hash(name, strlen(name)), i);
+    }
+    for (i = 0; i < 10000; i++) {
+        snprintf(name, sizeof(name), "other-%u", i);
+        probes = 0;
+        chaos__index_find(index, chaos__index_hash(name, strlen(name)),
+                          count_probe, NULL, name);
+        if (probes > most)
+            most = probes;
+    }
+    free(index);
+    assert_in_range(most, 1, 64);
+}
+
+static void test_all_slots(void **state)
+{
+    struct chaos__slot *slot, *last = NULL;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < CHAOS__SLOTS; i++) {
+        assert_int_equal(reserve(registry, i, &last), 0);
+        last->domid = CHAOS__NO_DOMID;
+    }
+    assert_int_equal(reserve(registry, i, &slot), CHAOS_ENOMEM);
+    assert_int_equal(chaos__registry_free(registry, last, &err), 0);
+    assert_int_equal(reserve(registry, i, &slot), 0);
+}
+
+/* Runs `work` in a process that is killed right after. */
+static void in_dead_process(void (*work)(struct chaos__registry *))
+{
+    struct chaos__registry *other;
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        other = open_registry();
+        work(other);
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void reserve_one(struct chaos__registry *other)
+{
+    struct chaos__slot *slot;
+
+    reserve(other, 1, &slot);
+}
+
+static void test_orphans(void **state)
+{
+    struct chaos__registry *third = open_registry();
+    struct chaos__slot *slot;
+
+    (void)state;
+    in_dead_process(reserve_one);
+    slot = chaos__registry_next_orphan(registry);
+    assert_non_null(slot);
+    assert_string_equal(slot->name, "guest-1");
+    /* It is ours now. */
+    assert_null(chaos__registry_next_orphan(third));
+    chaos__registry_abandon(registry, slot);
+    assert_ptr_not_equal(chaos__registry_next_orphan(third), NULL);
+    chaos__registry_close(third);
+}
+
+static void test_the_living_keep_theirs(void **state)
+{
+    struct chaos__registry *other = open_registry();
+    struct chaos__slot *slot, *seen;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_null(chaos__registry_next_orphan(other));
+    seen = chaos__registry_by_name(other, "guest-1");
+    assert_non_null(seen);
+    assert_int_equal(chaos__registry_take(other, seen, uuid_of(1),
+                                          CHAOS__SLOT_DYING, &err),
+                     CHAOS_EBUSY);
+    assert_int_equal(chaos__registry_set_state(registry, slot,
+                                               CHAOS__SLOT_RUNNING, &err),
+                     0);
+    assert_int_equal(chaos__registry_take(other, seen, uuid_of(2),
+                                          CHAOS__SLOT_DYING, &err),
+                     CHAOS_ENOGUEST);
+    assert_int_equal(chaos__registry_take(other, seen, uuid_of(1),
+                                          CHAOS__SLOT_DYING, &err),
+                     0);
+    assert_int_equal(chaos__registry_take(registry, slot, uuid_of(1),
+                                          CHAOS__SLOT_DYING, &err),
+                     CHAOS_EBUSY);
+    chaos__registry_close(other);
+}
+
+/* Offset of `dirty` and of the indexes in the file's layout. */
+#define DIRTY_AT 12
+#define INDEXES_AT 4096
+#define INDEXES_SIZE (2 * 131072 + 65536)
+
+static void scramble(struct chaos__registry *other)
+{
+    static uint8_t noise[INDEXES_SIZE];
+    int fd = open(support_path("run/registry"), O_RDWR);
+    uint32_t dirty = 1;
+    size_t i;
+
+    (void)other;
+    for (i = 0; i < sizeof(noise); i++)
+        noise[i] = (uint8_t)random();
+    if (pwrite(fd, noise, sizeof(noise), INDEXES_AT) != sizeof(noise) ||
+        pwrite(fd, noise, 4, 16) != 4 ||
+        pwrite(fd, &dirty, sizeof(dirty), DIRTY_AT) != sizeof(dirty))
+        _exit(1);
+}
+
+/* A process died in the middle of a change: all that is derived is made
+ * anew from the slots. */
+static void test_rebuild(void **state)
+{
+    struct chaos__slot *slots[100], *slot;
+    char name[32];
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(reserve(registry, i, &slots[i]), 0);
+        assert_int_equal(
+            chaos__registry_set_domid(registry, slots[i], 100 + i, &err), 0);
+        assert_int_equal(chaos__registry_set_state(
+                             registry, slots[i], CHAOS__SLOT_RUNNING, &err),
+                         0);
+    }
+    for (i = 0; i < 100; i += 3) {
+        assert_int_equal(chaos__registry_take(registry, slots[i], uuid_of(i),
+                                              CHAOS__SLOT_DYING, &err),
+                         0);
+        assert_int_equal(chaos__registry_free(registry, slots[i], &err), 0);
+    }
+    in_dead_process(scramble);
+    for (i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "guest-%u", i);
+        slot = chaos__registry_by_name(registry, name);
+        assert_ptr_equal(slot, i % 3 ? slots[i] : NULL);
+        assert_ptr_equal(chaos__registry_by_domid(registry, 100 + i), slot);
+    }
+    assert_null(chaos__registry_next_orphan(registry));
+    for (i = 0; i < 100; i += 3)
+        assert_int_equal(reserve(registry, i, &slot), 0);
+}
+
+static void test_two_processes(void **state)
+{
+    struct chaos__registry *other;
+    struct chaos__slot *slot;
+    unsigned i, count = 0;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    other = pid == 0 ? open_registry() : registry;
+    /* Both want the same names, in opposite order. */
+    for (i = 0; i < 1000; i++)
+        reserve(other, pid == 0 ? i : 999 - i, &slot);
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    for (slot = NULL; (slot = chaos__registry_next(registry, slot));)
+        count++;
+    assert_int_equal(count, 1000);
+}
+
+static void test_files_of_others(void **state)
+{
+    static const uint8_t noise[8192] = { 1, 2, 3 };
+    struct chaos__registry *other;
+
+    (void)state;
+    support_write("run/registry", noise, sizeof(noise));
+    assert_int_equal(
+        chaos__registry_open(support_path("run"), &other, &err),
+        CHAOS_EFAILED);
+    assert_non_null(strstr(err.message, "not a registry"));
+}
+
+static void test_configs(void **state)
+{
+    struct chaos__slot *slot;
+    char *text;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_int_equal(
+        chaos__registry_read_config(registry, slot, &text, &err),
+        CHAOS_ENOGUEST);
+    assert_int_equal(
+        chaos__registry_keep_config(registry, slot, "memory=4\n", &err), 0);
+    assert_int_equal(
+        chaos__registry_read_config(registry, slot, &text, &err), 0);
+    assert_string_equal(text, "memory=4\n");
+    free(text);
+    assert_int_equal(chaos__registry_free(registry, slot, &err), 0);
+    assert_int_not_equal(access(support_path("run/guest-1.cfg"), F_OK), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_names_are_unique_and_found),
+        TEST(test_domids_are_found),
+        TEST(test_rename),
+        TEST(test_churn),
+        TEST(test_probes_are_few),
+        TEST(test_all_slots),
+        TEST(test_orphans),
+        TEST(test_the_living_keep_theirs),
+        TEST(test_rebuild),
+        TEST(test_two_processes),
+        TEST(test_files_of_others),
+        TEST(test_configs),
+    };
+
+    return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
+}
