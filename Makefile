@@ -38,7 +38,7 @@ xen_shared := -lxenguest -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
 xen_static := -Wl,--whole-archive -lxenguest -Wl,--no-whole-archive \
     -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
     -lxencall -lxendevicemodel -lxentoolcore -lxentoollog \
-    -lz -llzma -lbz2 -llzo2 -lzstd
+    -lz -llzma -lzstd
 
 library_sources := $(wildcard src/*.c src/*/*.c)
 library_objects := $(library_sources:%.c=$(BUILD)/%.o)
@@ -97,17 +97,14 @@ $(BUILD)/man/chaos.1: docs/man/chaos.1.in $(BUILD)/chaos
 	$(Q)sed -e '/^@COMMANDS@$$/{r $@.list' -e 'd}' $< > $@
 	$(Q)rm $@.list
 
-$(BUILD)/gen-cfg-man: docs/man/gen-cfg-man.c $(BUILD)/src/config/keys.o \
-        $(BUILD)/libchaos.a
+$(BUILD)/gen-cfg-man: docs/man/gen-cfg-man.c src/config/keys.def
 	$(say) LINK $@
-	$(Q)$(CC) $(cflags) -Isrc $(ldflags) -o $@ $^ $(xen_static)
+	$(Q)$(CC) $(cflags) -Isrc $(ldflags) -o $@ $<
 
 $(BUILD)/man/chaos.cfg.5: docs/man/chaos.cfg.5.in $(BUILD)/gen-cfg-man
 	$(say) GEN $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(BUILD)/gen-cfg-man > $@.list
-	$(Q)sed -e '/^@KEYS@$$/{r $@.list' -e 'd}' $< > $@
-	$(Q)rm $@.list
+	$(Q)$(BUILD)/gen-cfg-man $< > $@.tmp && mv $@.tmp $@
 
 $(BUILD)/man/libchaos.3: docs/man/libchaos.3
 	$(Q)mkdir -p $(@D)

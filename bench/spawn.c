@@ -6,8 +6,9 @@
  *
  *     spawn [-n TIMES] [-f FIRST] COMMAND [ARGUMENT]...
  *
- * prints a line per run.  `%` in an argument becomes the run's number, from FIRST up.  The
- * command's output goes to /dev/null; a command that fails ends the bench.
+ * prints a line per run.  `%` in an argument becomes the run's number, from
+ * FIRST up.  The command's output goes to /dev/null; a command that fails ends
+ * the bench.
  */
 #include <err.h>
 #include <spawn.h>
@@ -41,8 +42,8 @@ static void number_arguments(int argc, char **argv, unsigned run,
     for (i = 0; i < argc; i++) {
         mark = strchr(argv[i], '%');
         if (mark)
-            snprintf(texts[i], ARGUMENT_SIZE, "%.*s%u%s",
-                     (int)(mark - argv[i]), argv[i], run, mark + 1);
+            snprintf(texts[i], ARGUMENT_SIZE, "%.*s%u%s", (int)(mark - argv[i]),
+                     argv[i], run, mark + 1);
         else
             snprintf(texts[i], ARGUMENT_SIZE, "%s", argv[i]);
         numbered[i] = texts[i];

@@ -24,8 +24,7 @@ void cli_help(const struct cli_command *command)
     char names[64];
 
     usage_line(command, stdout);
-    printf("\n%c%s.\n", command->summary[0] - 'a' + 'A',
-           command->summary + 1);
+    printf("\n%c%s.\n", command->summary[0] - 'a' + 'A', command->summary + 1);
     if (command->options[0].help)
         printf("\n");
     for (option = command->options; option->help; option++) {
@@ -72,8 +71,7 @@ static void fill_options(const struct cli_command *command,
         if (option->name)
             longs[count++] = (struct option){
                 .name = option->name,
-                .has_arg =
-                    option->argument ? required_argument : no_argument,
+                .has_arg = option->argument ? required_argument : no_argument,
                 .val = option->letter
                            ? option->letter
                            : CLI_LONG((int)(option - command->options)),
@@ -176,8 +174,8 @@ int cli_open(struct cli *cli)
 
 /* -------------------------------------------------------------- guests */
 
-int cli_each_guest(struct cli *cli, int count, char **names,
-                   cli_guest_fn work, void *user)
+int cli_each_guest(struct cli *cli, int count, char **names, cli_guest_fn work,
+                   void *user)
 {
     struct chaos_error err;
     int status, r, i;

@@ -79,16 +79,15 @@ int cli_fail(const struct cli *cli, const struct chaos_error *err);
  */
 typedef int (*cli_guest_fn)(struct cli *cli, uint32_t domid, const char *name,
                             void *user, struct chaos_error *err);
-int cli_each_guest(struct cli *cli, int count, char **names,
-                   cli_guest_fn work, void *user);
+int cli_each_guest(struct cli *cli, int count, char **names, cli_guest_fn work,
+                   void *user);
 
 /* A decimal number from an argument; false when it is none. */
 bool cli_number(const char *text, unsigned max, unsigned *value_r);
 
 /* Shows a guest's console on the terminal until the guest ends or the user
  * types Ctrl-].  Returns an exit code. */
-int cli_console(struct cli *cli, uint32_t domid,
-                struct chaos_console *console);
+int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
 
 /* Words for what a guest is doing, and how it ended. */
 const char *cli_state_name(const struct chaos_guest_info *info);

@@ -42,8 +42,8 @@ static void terminal_enter(struct terminal *terminal)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
     terminal->input = true;
-    terminal->raw = isatty(STDIN_FILENO) &&
-                    tcgetattr(STDIN_FILENO, &terminal->before) == 0;
+    terminal->raw =
+        isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &terminal->before) == 0;
     if (!terminal->raw)
         return;
     raw = terminal->before;
@@ -123,8 +123,8 @@ static bool has_ended(struct cli *cli, uint32_t domid)
 {
     struct chaos_guest_info info;
 
-    return chaos_guest_info(cli->chaos, domid, &info, NULL) < 0 ||
-           info.ended || info.dying;
+    return chaos_guest_info(cli->chaos, domid, &info, NULL) < 0 || info.ended ||
+           info.dying;
 }
 
 static bool wants_input(const struct terminal *terminal,
@@ -134,8 +134,8 @@ static bool wants_input(const struct terminal *terminal,
 }
 
 /* Returns whether the guest has ended. */
-static bool loop(struct cli *cli, uint32_t domid,
-                 struct chaos_console *console, struct terminal *terminal)
+static bool loop(struct cli *cli, uint32_t domid, struct chaos_console *console,
+                 struct terminal *terminal)
 {
     struct input input = { .size = 0 };
     bool ended = false;
@@ -160,8 +160,7 @@ static bool loop(struct cli *cli, uint32_t domid,
     return ended;
 }
 
-int cli_console(struct cli *cli, uint32_t domid,
-                struct chaos_console *console)
+int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console)
 {
     struct terminal terminal;
     bool ended;
@@ -171,13 +170,13 @@ int cli_console(struct cli *cli, uint32_t domid,
     ended = loop(cli, domid, console, &terminal);
     terminal_leave(&terminal);
     chaos_console_close(console); /* or its page keeps the domain's memory */
-    if (ended) /* carries out on_poweroff and so on */
+    if (ended)                    /* carries out on_poweroff and so on */
         chaos_guest_wait(cli->chaos, domid, 0, NULL, NULL);
     return CLI_DONE;
 }
 
-static int attach(struct cli *cli, uint32_t domid, const char *name,
-                  void *user, struct chaos_error *err)
+static int attach(struct cli *cli, uint32_t domid, const char *name, void *user,
+                  struct chaos_error *err)
 {
     struct chaos_console *console;
     int *status = user;

@@ -81,11 +81,10 @@ static int create(struct cli *cli, const struct chaos_config *config,
     int rc, status;
 
     /* With -c the guest starts only when somebody listens. */
-    rc = chaos_guest_create(cli->chaos, config,
-                            wanted->paused || wanted->console
-                                ? CHAOS_CREATE_PAUSED
-                                : 0,
-                            &domid, err);
+    rc = chaos_guest_create(
+        cli->chaos, config,
+        wanted->paused || wanted->console ? CHAOS_CREATE_PAUSED : 0, &domid,
+        err);
     if (rc < 0)
         return cli_fail(cli, err);
     if (!wanted->console) {
@@ -120,8 +119,8 @@ int cli_create(struct cli *cli, int argc, char **argv)
     if (load(cli, argc - optind, argv + optind, &config, &err) < 0)
         return cli_fail(cli, &err);
     if (wanted.dry_run)
-        status = dry_run(cli, config, &err) < 0 ? cli_fail(cli, &err)
-                                                : CLI_DONE;
+        status =
+            dry_run(cli, config, &err) < 0 ? cli_fail(cli, &err) : CLI_DONE;
     else
         status = create(cli, config, &wanted, &err);
     chaos_config_free(config);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of commands as help, as bash completion and as a part of chaos(1). */
+/* The table of commands as help, as bash completion and as a part of chaos(1).
+ */
 #include "cli.h"
 
 #include <getopt.h>
@@ -89,8 +90,7 @@ static void print_mdoc(void)
                 printf("Fl Fl %s", option->name);
             if (option->argument)
                 printf(" Ar %s", option->argument);
-            printf("\n%c%s.\n", option->help[0] - 'a' + 'A',
-                   option->help + 1);
+            printf("\n%c%s.\n", option->help[0] - 'a' + 'A', option->help + 1);
         }
         printf(".El\n");
     }

@@ -39,8 +39,7 @@ int cli_version(struct cli *cli, int argc, char **argv)
     printf("chaos %s\n", chaos_version());
     status = cli_open(cli);
     /* A version can be asked for anywhere; Xen's is there where Xen is. */
-    if (status == CLI_DONE &&
-        chaos_host_info(cli->chaos, &host, NULL) == 0)
+    if (status == CLI_DONE && chaos_host_info(cli->chaos, &host, NULL) == 0)
         printf("Xen %s\n", host.xen_version);
     return status;
 }

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_text(const struct chaos_guest_info *info,
-                       const char *config)
+static void print_text(const struct chaos_guest_info *info, const char *config)
 {
     char uuid[CLI_UUID_SIZE];
 
@@ -26,8 +25,7 @@ static void print_text(const struct chaos_guest_info *info,
     printf("memory:   %" PRIu64 " KiB of %" PRIu64 " KiB\n", info->memory_kb,
            info->maxmem_kb);
     printf("cpu time: %" PRIu64 ".%03" PRIu64 " s\n",
-           info->cpu_time_ns / 1000000000,
-           info->cpu_time_ns / 1000000 % 1000);
+           info->cpu_time_ns / 1000000000, info->cpu_time_ns / 1000000 % 1000);
     if (config)
         printf("\n%s", config);
 }

@@ -25,8 +25,7 @@ static uint64_t uptime_s(const struct chaos_guest_info *info)
 {
     uint64_t now = (uint64_t)time(NULL);
 
-    return info->created_s && now > info->created_s ? now - info->created_s
-                                                    : 0;
+    return info->created_s && now > info->created_s ? now - info->created_s : 0;
 }
 
 void cli_json_guest(const struct chaos_guest_info *info, const char *indent)
@@ -41,7 +40,9 @@ void cli_json_guest(const struct chaos_guest_info *info, const char *indent)
     printf("%s  \"chaos\": %s,\n", indent, info->is_chaos ? "true" : "false");
     printf("%s  \"type\": \"%s\",\n", indent, cli_type_name(info->type));
     printf("%s  \"registry\": \"%s\",\n", indent,
-           info->is_noxs ? "noxs" : info->is_chaos ? "none" : "xenstore");
+           info->is_noxs    ? "noxs"
+           : info->is_chaos ? "none"
+                            : "xenstore");
     printf("%s  \"state\": \"%s\",\n", indent, cli_state_name(info));
     if (info->ended)
         printf("%s  \"end\": \"%s\",\n", indent, cli_end_name(info->end));

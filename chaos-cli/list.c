@@ -25,9 +25,8 @@ static void print_line(const struct chaos_guest_info *info)
            *info->name ? info->name : "(null)", info->domid,
            (info->memory_kb + info->claimed_kb) / 1024, info->vcpus,
            info->running ? 'r' : '-', info->blocked ? 'b' : '-',
-           info->paused ? 'p' : '-',
-           info->ended || info->dying ? 's' : '-', letter,
-           info->dying ? 'd' : '-',
+           info->paused ? 'p' : '-', info->ended || info->dying ? 's' : '-',
+           letter, info->dying ? 'd' : '-',
            (double)((float)info->cpu_time_ns / 1e9f));
 }
 
@@ -57,12 +56,12 @@ struct chosen {
     size_t count;
 };
 
-static int choose(struct cli *cli, uint32_t domid, const char *name,
-                  void *user, struct chaos_error *err)
+static int choose(struct cli *cli, uint32_t domid, const char *name, void *user,
+                  struct chaos_error *err)
 {
     struct chosen *chosen = user;
-    int rc = chaos_guest_info(cli->chaos, domid, &chosen->list[chosen->count],
-                              err);
+    int rc =
+        chaos_guest_info(cli->chaos, domid, &chosen->list[chosen->count], err);
 
     (void)name;
     if (rc == 0)

@@ -26,8 +26,7 @@ int main(int argc, char **argv)
         name = "version";
     cli.command = find_command(name);
     if (!cli.command) {
-        fprintf(stderr, "chaos: no command %s; chaos help lists them\n",
-                name);
+        fprintf(stderr, "chaos: no command %s; chaos help lists them\n", name);
         return CLI_USAGE;
     }
     status = cli.command->run(&cli, argc > 1 ? argc - 1 : 1,

@@ -11,8 +11,8 @@ static int stop(struct cli *cli, uint32_t domid, const char *name, void *user,
     return chaos_guest_pause(cli->chaos, domid, err);
 }
 
-static int go_on(struct cli *cli, uint32_t domid, const char *name,
-                 void *user, struct chaos_error *err)
+static int go_on(struct cli *cli, uint32_t domid, const char *name, void *user,
+                 struct chaos_error *err)
 {
     (void)name;
     (void)user;

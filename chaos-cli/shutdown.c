@@ -76,8 +76,7 @@ static int run(struct cli *cli, int argc, char **argv, struct wanted *wanted)
     if (wanted->all) {
         status = ask_all(cli, wanted);
     } else {
-        wanted->asked =
-            calloc((size_t)argc + 1, sizeof(*wanted->asked));
+        wanted->asked = calloc((size_t)argc + 1, sizeof(*wanted->asked));
         if (!wanted->asked)
             return CLI_NO_MEMORY;
         status = cli_each_guest(cli, count, argv + optind, ask, wanted);

@@ -33,8 +33,7 @@ static int list(struct chaos *chaos, struct chaos_error *err)
     return 0;
 }
 
-static int run(struct chaos *chaos, const char *kernel,
-               struct chaos_error *err)
+static int run(struct chaos *chaos, const char *kernel, struct chaos_error *err)
 {
     struct chaos_config *config;
     char text[4200];

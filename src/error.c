@@ -44,8 +44,7 @@ int chaos__fail_errno(struct chaos_error *err, int errnum, const char *format,
     return code;
 }
 
-int chaos__fail_within(struct chaos_error *err, int rc, const char *format,
-                       ...)
+int chaos__fail_within(struct chaos_error *err, int rc, const char *format, ...)
 {
     char inner[CHAOS_ERROR_MESSAGE_MAX];
     va_list args;

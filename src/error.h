@@ -8,8 +8,7 @@
 
 #include <chaos/error.h>
 
-#define CHAOS__PRINTF(text, first) \
-    __attribute__((format(printf, text, first)))
+#define CHAOS__PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /* Sets code and message. */
 int chaos__fail(struct chaos_error *err, int code, const char *format, ...)
@@ -22,8 +21,8 @@ int chaos__fail_errno(struct chaos_error *err, int errnum, const char *format,
 
 /* Puts "context: " before the message of an error that is passed on with
  * its code `rc`. */
-int chaos__fail_within(struct chaos_error *err, int rc, const char *format,
-                       ...) CHAOS__PRINTF(3, 4);
+int chaos__fail_within(struct chaos_error *err, int rc, const char *format, ...)
+    CHAOS__PRINTF(3, 4);
 
 /* errno's text, in English whatever the locale. */
 const char *chaos__errno_text(int errnum);

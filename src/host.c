@@ -41,6 +41,5 @@ int chaos_host_log(struct chaos *chaos, int clear, char **text_r,
 {
     int rc = need_xen(chaos, err);
 
-    return rc < 0 ? rc
-                  : chaos__hv_host_log(chaos->hv, clear != 0, text_r, err);
+    return rc < 0 ? rc : chaos__hv_host_log(chaos->hv, clear != 0, text_r, err);
 }

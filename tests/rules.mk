@@ -34,7 +34,7 @@ unit-tests: $(unit_tests)
 
 # Needs CC=clang and SANITIZE=fuzzer-no-link,address,undefined.
 fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(unit_support) \
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/hv/fake_hv.o \
         $(testable_objects)
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^

@@ -29,9 +29,9 @@ struct key {
 
 static const struct key keys[] = {
 #define SUPPORTED(id, name, field, setter, synopsis, text)                     \
-    {POLICY_SUPPORTED, name, synopsis, text},
-#define IGNORED(name, why) {POLICY_IGNORED, name, NULL, why},
-#define UNSUPPORTED(name, neutral, why) {POLICY_UNSUPPORTED, name, NULL, why},
+    { POLICY_SUPPORTED, name, synopsis, text },
+#define IGNORED(name, why) { POLICY_IGNORED, name, NULL, why },
+#define UNSUPPORTED(name, neutral, why) { POLICY_UNSUPPORTED, name, NULL, why },
 #include "config/keys.def"
 };
 

@@ -27,13 +27,11 @@ struct chaos_config;
  * CHAOS_EFAILED when the file cannot be read.  Blocks on the file alone.
  */
 int chaos_config_load(struct chaos *chaos, const char *path,
-                      struct chaos_config **config_r,
-                      struct chaos_error *err);
+                      struct chaos_config **config_r, struct chaos_error *err);
 
 /* The same from `text`; `name` stands in messages for the file's name. */
-int chaos_config_parse(struct chaos *chaos, const char *text,
-                       const char *name, struct chaos_config **config_r,
-                       struct chaos_error *err);
+int chaos_config_parse(struct chaos *chaos, const char *text, const char *name,
+                       struct chaos_config **config_r, struct chaos_error *err);
 
 /*
  * Overrides one key.  `assignment` is a line of a configuration

@@ -90,13 +90,12 @@ int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
  * Finds a domain by name or, when `name` is a number, by domid; chaos's
  * guests in O(1).  Domains of other toolstacks are found by domid alone.
  */
-int chaos_guest_find(struct chaos *chaos, const char *name,
-                     uint32_t *domid_r, struct chaos_error *err);
+int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
+                     struct chaos_error *err);
 
 /* What a domain, chaos's or not, is doing now. */
 int chaos_guest_info(struct chaos *chaos, uint32_t domid,
-                     struct chaos_guest_info *info_r,
-                     struct chaos_error *err);
+                     struct chaos_guest_info *info_r, struct chaos_error *err);
 
 /*
  * All domains of the host by domid, dom0 included.  Carries out what is due
@@ -109,8 +108,7 @@ int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
 /* The configuration that the guest was created from; the caller frees it with
  * chaos_config_free(). */
 int chaos_guest_config(struct chaos *chaos, uint32_t domid,
-                       struct chaos_config **config_r,
-                       struct chaos_error *err);
+                       struct chaos_config **config_r, struct chaos_error *err);
 
 /* Ends a guest at once and frees all it had. */
 int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,

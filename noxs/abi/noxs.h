@@ -43,9 +43,10 @@
 struct noxs_page {
     uint64_t magic;
     uint32_t version;
-    uint32_t generation;   /* odd while the toolstack changes the page */
-    uint32_t entry_count;  /* entries that follow, each noxs_entry.size long */
-    uint32_t control_port; /* event channel for both sides of the control page */
+    uint32_t generation;  /* odd while the toolstack changes the page */
+    uint32_t entry_count; /* entries that follow, each noxs_entry.size long */
+    uint32_t
+        control_port; /* event channel for both sides of the control page */
     uint64_t control_frame; /* PVH: guest frame; PV: machine frame */
     uint64_t reserved[4];
 };

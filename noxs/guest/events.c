@@ -50,7 +50,7 @@ bool events_handle(void)
 
 void events_wait(void)
 {
-    struct sched_poll poll = {.nr_ports = count};
+    struct sched_poll poll = { .nr_ports = count };
 
     if (events_handle())
         return;
@@ -66,7 +66,7 @@ void events_wait(void)
 
 void events_notify(uint32_t port)
 {
-    struct evtchn_send send = {.port = port};
+    struct evtchn_send send = { .port = port };
 
     hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_send, &send);
 }

@@ -131,7 +131,7 @@ struct shared_info *platform_shared_info(void)
 
 static uint64_t parameter(unsigned int index)
 {
-    struct xen_hvm_param request = {.domid = DOMID_SELF, .index = index};
+    struct xen_hvm_param request = { .domid = DOMID_SELF, .index = index };
 
     if (hypercall2(__HYPERVISOR_hvm_op, HVMOP_get_param, &request))
         return 0;
@@ -167,8 +167,7 @@ static void *device_page_module(void)
     for (; module && count && count <= MAX_MODULES; module++, count--) {
         const struct noxs_page *page = map(module->paddr);
 
-        if (module->size == NOXS_PAGE_SIZE && page &&
-            page->magic == NOXS_MAGIC)
+        if (module->size == NOXS_PAGE_SIZE && page && page->magic == NOXS_MAGIC)
             return (void *)page;
     }
     return NULL;

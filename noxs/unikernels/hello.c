@@ -6,8 +6,8 @@
 
 void guest_main(const struct guest_info *info)
 {
-    print("Hello, world! I am a %s guest with %lu KiB of memory.\n",
-          info->type, info->memory_kb);
+    print("Hello, world! I am a %s guest with %lu KiB of memory.\n", info->type,
+          info->memory_kb);
     if (*info->cmdline)
         print("Command line: %s\n", info->cmdline);
     control_up();

@@ -36,8 +36,8 @@ static int fill_part(const struct part *part, uint8_t *to,
         if (piece->data)
             memcpy(to, (const uint8_t *)piece->data + part->from, content);
         else
-            rc = chaos__image_read(piece->image, piece->offset + part->from,
-                                   to, content, err);
+            rc = chaos__image_read(piece->image, piece->offset + part->from, to,
+                                   content, err);
     }
     memset(to + content, 0, part->size - content);
     return rc;
@@ -51,8 +51,8 @@ static int flush(struct window *window, struct chaos_error *err)
 
     if (window->pages == 0)
         return 0;
-    rc = chaos__hv_map(window->hv, window->domid, window->frames,
-                       window->pages, &address, err);
+    rc = chaos__hv_map(window->hv, window->domid, window->frames, window->pages,
+                       &address, err);
     if (rc < 0)
         return rc;
     for (i = 0; rc == 0 && i < window->parts; i++)
@@ -102,8 +102,7 @@ int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
     window.pages = window.parts = 0;
     for (i = 0; i < count; i++)
         for (from = 0; from < pieces[i].size;) {
-            if (window.pages == WINDOW_PAGES ||
-                window.parts == WINDOW_PARTS) {
+            if (window.pages == WINDOW_PAGES || window.parts == WINDOW_PARTS) {
                 rc = flush(&window, err);
                 if (rc < 0)
                     return rc;

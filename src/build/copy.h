@@ -13,8 +13,8 @@
 struct chaos__piece {
     uint64_t address; /* guest-physical */
     uint64_t size;
-    uint64_t content_size; /* bytes of content; zero behind it */
-    const void *data;      /* the content, or NULL: */
+    uint64_t content_size;            /* bytes of content; zero behind it */
+    const void *data;                 /* the content, or NULL: */
     const struct chaos__image *image; /* ... bytes of this, */
     uint64_t offset;                  /* ... from here */
 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADERS_MAX 128          /* program headers */
+#define HEADERS_MAX 128 /* program headers */
 #define NOTES_SIZE_MAX (64u << 10)
 
 /* XEN_ELFNOTE_PHYS32_ENTRY, public/elfnote.h */
@@ -65,8 +65,7 @@ static int check_header(const struct chaos__image *image,
         return bad(image, err, "not an x86 kernel");
     if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
         return bad(image, err, "not an executable ELF file");
-    if (header->e_phentsize !=
-        (wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
+    if (header->e_phentsize != (wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
         return bad(image, err, "its program headers have a wrong size");
     if (header->e_phnum == 0 || header->e_phnum > HEADERS_MAX)
         return bad(image, err, "no program headers, or far too many");
@@ -85,8 +84,7 @@ static int read_program_header(const struct chaos__image *image,
     if (__builtin_add_overflow(at, header->e_phoff, &at))
         return bad(image, err, "its program headers lie behind its end");
     if (wide)
-        return chaos__image_read(image, at, program_r, sizeof(*program_r),
-                                 err);
+        return chaos__image_read(image, at, program_r, sizeof(*program_r), err);
     rc = chaos__image_read(image, at, &narrow, sizeof(narrow), err);
     if (rc == 0)
         *program_r = (Elf64_Phdr){
@@ -107,13 +105,15 @@ static int add_segment(const struct chaos__image *image, struct chaos__elf *elf,
     if (program->p_memsz == 0)
         return 0;
     if (program->p_filesz > program->p_memsz)
-        return bad(image, err, "a segment is larger in the file than in "
-                               "memory");
+        return bad(image, err,
+                   "a segment is larger in the file than in "
+                   "memory");
     if (__builtin_add_overflow(program->p_offset, program->p_filesz,
                                &file_end) ||
         file_end > image->size)
-        return bad(image, err, "truncated: a segment lies behind the file's "
-                               "end");
+        return bad(image, err,
+                   "truncated: a segment lies behind the file's "
+                   "end");
     if (__builtin_add_overflow(program->p_paddr, program->p_memsz, &end))
         return bad(image, err, "a segment's address wraps around");
     if (elf->segment_count == CHAOS__ELF_SEGMENTS_MAX)
@@ -207,8 +207,8 @@ static int read_notes(const struct chaos__image *image, struct chaos__elf *elf,
     notes = malloc(program->p_filesz + 1);
     if (!notes)
         return chaos__fail_memory(err);
-    rc = chaos__image_read(image, program->p_offset, notes,
-                           program->p_filesz, err);
+    rc = chaos__image_read(image, program->p_offset, notes, program->p_filesz,
+                           err);
     if (rc == 0)
         rc = walk_notes(image, elf, notes, program->p_filesz, err);
     free(notes);
@@ -216,8 +216,7 @@ static int read_notes(const struct chaos__image *image, struct chaos__elf *elf,
 }
 
 static int check_overlap(const struct chaos__image *image,
-                         const struct chaos__elf *elf,
-                         struct chaos_error *err)
+                         const struct chaos__elf *elf, struct chaos_error *err)
 {
     const struct chaos__elf_segment *a, *b;
     unsigned i, j;
@@ -233,8 +232,8 @@ static int check_overlap(const struct chaos__image *image,
     return 0;
 }
 
-int chaos__elf_parse(const struct chaos__image *image,
-                     struct chaos__elf *elf_r, struct chaos_error *err)
+int chaos__elf_parse(const struct chaos__image *image, struct chaos__elf *elf_r,
+                     struct chaos_error *err)
 {
     Elf64_Ehdr header;
     Elf64_Phdr program;

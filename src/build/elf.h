@@ -24,14 +24,14 @@ struct chaos__elf {
     unsigned segment_count;
     uint64_t end; /* first byte behind the last segment */
     bool has_pvh_entry;
-    uint32_t pvh_entry; /* XEN_ELFNOTE_PHYS32_ENTRY */
+    uint32_t pvh_entry;    /* XEN_ELFNOTE_PHYS32_ENTRY */
     uint32_t noxs_version; /* 0: the image does not look for a device page */
 };
 
 /* Whether the image starts with ELF's magic number. */
 bool chaos__elf_is(const struct chaos__image *image);
 
-int chaos__elf_parse(const struct chaos__image *image,
-                     struct chaos__elf *elf_r, struct chaos_error *err);
+int chaos__elf_parse(const struct chaos__image *image, struct chaos__elf *elf_r,
+                     struct chaos_error *err);
 
 #endif

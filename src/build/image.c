@@ -41,8 +41,7 @@ static int check_file(int fd, const char *path, const char *what,
     if (!S_ISREG(status.st_mode))
         return chaos__fail(err, CHAOS_EIMAGE,
                            "%s: the %s must be a regular file", path, what);
-    if (status.st_size == 0 ||
-        (uint64_t)status.st_size > CHAOS__IMAGE_SIZE_MAX)
+    if (status.st_size == 0 || (uint64_t)status.st_size > CHAOS__IMAGE_SIZE_MAX)
         return chaos__fail(err, CHAOS_EIMAGE,
                            "%s: a %s of %lld bytes cannot be loaded", path,
                            what, (long long)status.st_size);
@@ -65,8 +64,8 @@ int chaos__image_open(const char *path, const char *what,
     image_r->memory = NULL;
     image_r->size = 0;
     rc = check_file(image_r->fd, path, what, &image_r->size, err);
-    head = image_r->size < CHAOS__IMAGE_HEAD ? image_r->size
-                                             : CHAOS__IMAGE_HEAD;
+    head =
+        image_r->size < CHAOS__IMAGE_HEAD ? image_r->size : CHAOS__IMAGE_HEAD;
     if (rc == 0)
         rc = read_at(image_r, 0, image_r->head, head, err);
     if (rc < 0)
@@ -113,8 +112,7 @@ int chaos__image_read(const struct chaos__image *image, uint64_t offset,
     return read_at(image, offset, buffer, size, err);
 }
 
-int chaos__image_read_all(struct chaos__image *image,
-                          struct chaos_error *err)
+int chaos__image_read_all(struct chaos__image *image, struct chaos_error *err)
 {
     void *memory;
     int rc;

@@ -36,7 +36,6 @@ void chaos__image_close(struct chaos__image *image);
 int chaos__image_read(const struct chaos__image *image, uint64_t offset,
                       void *buffer, uint64_t size, struct chaos_error *err);
 /* Reads all of it into image->memory. */
-int chaos__image_read_all(struct chaos__image *image,
-                          struct chaos_error *err);
+int chaos__image_read_all(struct chaos__image *image, struct chaos_error *err);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvh.h"
 
-#include "noxs/abi/noxs.h"
+#include "acpi.h"
 #include "copy.h"
+#include "noxs/abi/noxs.h"
 
 #include <string.h>
 
@@ -18,7 +19,8 @@ enum special_page {
     PAGE_CONTROL, /* noxs */
     PAGE_DEVICES, /* noxs */
     PAGE_CONSOLE,
-    SPECIAL_PAGES
+    SPECIAL_PAGES,
+    PAGE_ACPI = PAGE_DEVICES, /* of a guest that does not speak noxs */
 };
 
 #define FOUR_GIB (UINT64_C(1) << 32)
@@ -72,8 +74,7 @@ struct layout {
     size_t region_count;
 };
 
-static void make_layout(const struct chaos__shell *shell,
-                        struct layout *layout)
+static void make_layout(const struct chaos__shell *shell, struct layout *layout)
 {
     const uint64_t low_max = CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT;
     uint64_t specials;
@@ -83,8 +84,7 @@ static void make_layout(const struct chaos__shell *shell,
     layout->high_pages = layout->pages - layout->low_pages;
     layout->specials = layout->low_pages - SPECIAL_PAGES;
     specials = layout->specials << CHAOS__PAGE_SHIFT;
-    layout->regions[0] =
-        (struct chaos__hv_memory_region){ 0, specials, true };
+    layout->regions[0] = (struct chaos__hv_memory_region){ 0, specials, true };
     layout->regions[1] = (struct chaos__hv_memory_region){
         specials, SPECIAL_PAGES * CHAOS__PAGE_SIZE, false
     };
@@ -129,8 +129,8 @@ static int set_params(struct chaos__hv *hv, const struct chaos__shell *shell,
     };
     /* A guest that does not speak noxs must not find our page where it
      * looks for XenStore's. */
-    size_t i, count = sizeof(params) / sizeof(params[0]) -
-                      (shell->noxs ? 0 : 2);
+    size_t i,
+        count = sizeof(params) / sizeof(params[0]) - (shell->noxs ? 0 : 2);
     int rc = 0;
 
     for (i = 0; rc == 0 && i < count; i++)
@@ -145,8 +145,7 @@ static int set_params(struct chaos__hv *hv, const struct chaos__shell *shell,
 
 static int write_specials(struct chaos__hv *hv,
                           const struct chaos__shell *shell,
-                          const struct layout *layout,
-                          struct chaos_error *err)
+                          const struct layout *layout, struct chaos_error *err)
 {
     uint64_t frames[SPECIAL_PAGES];
     struct noxs_page *devices;
@@ -157,8 +156,7 @@ static int write_specials(struct chaos__hv *hv,
 
     for (i = 0; i < SPECIAL_PAGES; i++)
         frames[i] = layout->specials + i;
-    rc = chaos__hv_map(hv, shell->domid, frames, SPECIAL_PAGES, &address,
-                       err);
+    rc = chaos__hv_map(hv, shell->domid, frames, SPECIAL_PAGES, &address, err);
     if (rc < 0)
         return rc;
     base = address;
@@ -168,12 +166,16 @@ static int write_specials(struct chaos__hv *hv,
     for (i = 0; i < IDENT_ENTRIES; i++)
         ident[i] = i << 22 | IDENT_ENTRY;
     if (shell->noxs) {
-        devices =
-            (struct noxs_page *)(base + PAGE_DEVICES * CHAOS__PAGE_SIZE);
+        devices = (struct noxs_page *)(base + PAGE_DEVICES * CHAOS__PAGE_SIZE);
         devices->version = NOXS_VERSION;
         devices->control_port = shell->control_port;
         devices->control_frame = special_frame(layout, PAGE_CONTROL);
         devices->magic = NOXS_MAGIC;
+    } else {
+        chaos__acpi_write(
+            base + PAGE_ACPI * CHAOS__PAGE_SIZE,
+            (uint32_t)(special_frame(layout, PAGE_ACPI) << CHAOS__PAGE_SHIFT),
+            shell->vcpus);
     }
     chaos__hv_unmap(hv, address, SPECIAL_PAGES);
     return 0;
@@ -254,18 +256,17 @@ int chaos__pvh_check(const struct chaos__shell *shell,
                                "memory there",
                                payload->kernel->path,
                                (unsigned long long)elf->end);
-        return chaos__fail(err, CHAOS_EIMAGE,
-                           "%s: memory=%llu is too little: kernel, ramdisk "
-                           "and boot data end at %llu MiB; raise memory=",
-                           payload->kernel->path,
-                           (unsigned long long)shell->memory_kb / 1024,
-                           (unsigned long long)((needed + (1 << 20) - 1) >>
-                                                20));
+        return chaos__fail(
+            err, CHAOS_EIMAGE,
+            "%s: memory=%llu is too little: kernel, ramdisk "
+            "and boot data end at %llu MiB; raise memory=",
+            payload->kernel->path, (unsigned long long)shell->memory_kb / 1024,
+            (unsigned long long)((needed + (1 << 20) - 1) >> 20));
     }
     return 0;
 }
 
-static void fill_boot_area(struct boot_area *area,
+static void fill_boot_area(struct boot_area *area, bool noxs,
                            const struct layout *layout, uint64_t address,
                            uint64_t ramdisk, uint64_t ramdisk_bytes)
 {
@@ -278,6 +279,9 @@ static void fill_boot_area(struct boot_area *area,
             .module_count = ramdisk_bytes ? 1 : 0,
             .modules_address = address + offsetof(struct boot_area, module),
             .command_line_address = address + sizeof(*area),
+            .rsdp_address = noxs ? 0
+                                 : special_frame(layout, PAGE_ACPI)
+                                       << CHAOS__PAGE_SHIFT,
             .memory_map_address =
                 address + offsetof(struct boot_area, memory),
             .memory_map_count = (uint32_t)layout->region_count,
@@ -323,10 +327,11 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
     int rc;
 
     make_layout(shell, &layout);
-    boot = page_down((layout.specials << CHAOS__PAGE_SHIFT) -
-                     boot_size(payload));
+    boot =
+        page_down((layout.specials << CHAOS__PAGE_SHIFT) - boot_size(payload));
     ramdisk = page_down(boot - ramdisk_size(payload));
-    fill_boot_area(&area, &layout, boot, ramdisk, ramdisk_size(payload));
+    fill_boot_area(&area, shell->noxs, &layout, boot, ramdisk,
+                   ramdisk_size(payload));
     count = add_segments(pieces, payload);
     if (payload->ramdisk)
         pieces[count++] = (struct chaos__piece){

@@ -28,18 +28,14 @@ int chaos__shell_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
     if (rc == 0)
         rc = chaos__hv_domain_set_cpu_policy(hv, shell->domid, err);
     if (rc == 0)
-        rc = chaos__hv_set_max_memory(hv, shell->domid, shell->maxmem_kb,
-                                      err);
+        rc = chaos__hv_set_max_memory(hv, shell->domid, shell->maxmem_kb, err);
     if (rc == 0)
-        rc = chaos__hv_port_alloc(hv, shell->domid, &shell->console_port,
-                                  err);
+        rc = chaos__hv_port_alloc(hv, shell->domid, &shell->console_port, err);
     if (rc == 0 && shell->noxs)
-        rc = chaos__hv_port_alloc(hv, shell->domid, &shell->control_port,
-                                  err);
+        rc = chaos__hv_port_alloc(hv, shell->domid, &shell->control_port, err);
     if (rc == 0)
-        rc = shell->type == CHAOS__TYPE_PVH
-                 ? chaos__pvh_prepare(hv, shell, err)
-                 : prepare_pv(hv, shell, err);
+        rc = shell->type == CHAOS__TYPE_PVH ? chaos__pvh_prepare(hv, shell, err)
+                                            : prepare_pv(hv, shell, err);
     return rc;
 }
 

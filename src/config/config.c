@@ -179,7 +179,7 @@ static int parse_bare(struct chaos__syntax *syntax, const char *text,
 {
     const char *end = text + strlen(text);
     const char *key = text, *p;
-    struct chaos__position at = {1, 1};
+    struct chaos__position at = { 1, 1 };
     size_t key_length;
     bool is_added;
 
@@ -239,7 +239,7 @@ static bool is_command_line(const char *key)
 int chaos_config_set(struct chaos *chaos, struct chaos_config *config,
                      const char *assignment, struct chaos_error *err)
 {
-    struct chaos__syntax syntax = {0};
+    struct chaos__syntax syntax = { 0 };
     int rc;
 
     rc = parse_override(&syntax, assignment, err);

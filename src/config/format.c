@@ -137,7 +137,7 @@ static void add_uuid(struct builder *builder, const struct chaos_config *config)
 int chaos_config_format(const struct chaos_config *config, char **text_r,
                         struct chaos_error *err)
 {
-    struct builder builder = {0};
+    struct builder builder = { 0 };
 
     add_string(&builder, "name", config->name);
     add_string(&builder, "type",

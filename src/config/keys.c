@@ -28,8 +28,8 @@ struct other_key {
 
 static const struct supported_key supported_keys[] = {
 #define SUPPORTED(id, name, field, setter, synopsis, text)                     \
-    [CHAOS__KEY_##id] = {name, offsetof(struct chaos_config, field),           \
-                         chaos__set_##setter},
+    [CHAOS__KEY_##id] = { name, offsetof(struct chaos_config, field),          \
+                          chaos__set_##setter },
 #define IGNORED(name, why)
 #define UNSUPPORTED(name, neutral, why)
 #include "config/keys.def"
@@ -37,8 +37,8 @@ static const struct supported_key supported_keys[] = {
 
 static const struct other_key other_keys[] = {
 #define SUPPORTED(id, name, field, setter, synopsis, text)
-#define IGNORED(name, why) {name, true, NOTHING, why},
-#define UNSUPPORTED(name, neutral, why) {name, false, neutral, why},
+#define IGNORED(name, why) { name, true, NOTHING, why },
+#define UNSUPPORTED(name, neutral, why) { name, false, neutral, why },
 #include "config/keys.def"
 };
 

@@ -311,13 +311,13 @@ int chaos__syntax_parse(struct chaos__syntax *syntax, const char *text,
                         struct chaos_error *err)
 {
     struct parser parser = {
-        .lexer = {.source = source,
-                  .cursor = text,
-                  .end = text + length,
-                  .line_start = text,
-                  .line = 1,
-                  .key = {.start = ""},
-                  .err = err},
+        .lexer = { .source = source,
+                   .cursor = text,
+                   .end = text + length,
+                   .line_start = text,
+                   .line = 1,
+                   .key = { .start = "" },
+                   .err = err },
         .syntax = syntax,
     };
     int rc;
@@ -346,12 +346,14 @@ int chaos__syntax_bare(struct chaos__syntax *syntax, const char *name,
                        const char *source, struct chaos_error *err)
 {
     struct parser parser = {
-        .lexer = {.source = source,
-                  .key = {.start = name, .length = name_length, .at = {1, 1}},
-                  .err = err},
+        .lexer = { .source = source,
+                   .key = { .start = name,
+                            .length = name_length,
+                            .at = { 1, 1 } },
+                   .err = err },
         .syntax = syntax,
     };
-    struct chaos__value value = {.kind = CHAOS__VALUE_ATOM, .at = *at};
+    struct chaos__value value = { .kind = CHAOS__VALUE_ATOM, .at = *at };
 
     memset(syntax, 0, sizeof(*syntax));
     syntax->source = source;

@@ -12,9 +12,11 @@
 #include "build/shell.h"
 #include "uuid.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* As libxl's: one event channel page's worth is plenty for most. */
 #define EVENT_CHANNELS_DEFAULT 1023
@@ -79,8 +81,7 @@ static int read_kernel(struct chaos *chaos, const struct chaos_config *config,
 }
 
 static int files_open(struct chaos *chaos, const struct chaos_config *config,
-                      bool unpack, struct files *files,
-                      struct chaos_error *err)
+                      bool unpack, struct files *files, struct chaos_error *err)
 {
     int rc;
 
@@ -92,8 +93,8 @@ static int files_open(struct chaos *chaos, const struct chaos_config *config,
     files->payload = (struct chaos__payload){ .kernel = &files->kernel };
     rc = read_kernel(chaos, config, unpack, files, err);
     if (rc == 0 && config->ramdisk) {
-        rc = chaos__image_open(config->ramdisk, "ramdisk", &files->ramdisk,
-                               err);
+        rc =
+            chaos__image_open(config->ramdisk, "ramdisk", &files->ramdisk, err);
         files->has_ramdisk = rc == 0;
         files->payload.ramdisk = &files->ramdisk;
     }
@@ -108,16 +109,15 @@ static int files_open(struct chaos *chaos, const struct chaos_config *config,
     return rc;
 }
 
-static void flavor(const struct chaos_config *config,
-                   const struct files *files, struct chaos__shell *shell)
+static void flavor(const struct chaos_config *config, const struct files *files,
+                   struct chaos__shell *shell)
 {
     *shell = (struct chaos__shell){
         .type = config->type,
         .noxs = files->payload.elf && files->elf.noxs_version > 0,
         .vcpus = config->vcpus,
         .memory_kb = config->memory_kb,
-        .maxmem_kb =
-            config->maxmem_kb ? config->maxmem_kb : config->memory_kb,
+        .maxmem_kb = config->maxmem_kb ? config->maxmem_kb : config->memory_kb,
     };
 }
 
@@ -141,8 +141,7 @@ static int make_domain(struct chaos *chaos, const struct chaos_config *config,
     rc = chaos__hv_domain_create(chaos->hv, &create, &shell->domid, err);
     if (rc < 0)
         return rc;
-    return chaos__registry_set_domid(chaos->registry, slot, shell->domid,
-                                     err);
+    return chaos__registry_set_domid(chaos->registry, slot, shell->domid, err);
 }
 
 static int prepare(struct chaos *chaos, const struct chaos_config *config,
@@ -177,8 +176,7 @@ static int pin(struct chaos *chaos, const struct chaos_config *config,
     return rc;
 }
 
-static void record(struct chaos__slot *slot,
-                   const struct chaos_config *config,
+static void record(struct chaos__slot *slot, const struct chaos_config *config,
                    const struct chaos__shell *shell)
 {
     slot->type = (uint8_t)config->type;
@@ -194,12 +192,31 @@ static void record(struct chaos__slot *slot,
     slot->control_port = shell->control_port;
 }
 
+/* A restart may happen in another directory. */
+static char *absolute(const char *path)
+{
+    char directory[4096], *whole;
+
+    if (!path || *path == '/' || !getcwd(directory, sizeof(directory)))
+        return path ? strdup(path) : NULL;
+    return asprintf(&whole, "%s/%s", directory, path) < 0 ? NULL : whole;
+}
+
 static int keep_config(struct chaos *chaos, const struct chaos_config *config,
                        struct chaos__slot *slot, struct chaos_error *err)
 {
+    struct chaos_config kept = *config;
     char *text;
-    int rc = chaos_config_format(config, &text, err);
+    int rc;
 
+    kept.kernel = absolute(config->kernel);
+    kept.ramdisk = absolute(config->ramdisk);
+    if (!kept.kernel || (config->ramdisk && !kept.ramdisk))
+        rc = chaos__fail_memory(err);
+    else
+        rc = chaos_config_format(&kept, &text, err);
+    free(kept.kernel);
+    free(kept.ramdisk);
     if (rc < 0)
         return rc;
     rc = chaos__registry_keep_config(chaos->registry, slot, text, err);
@@ -214,8 +231,8 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
 {
     int rc;
 
-    rc = chaos__registry_set_state(chaos->registry, slot,
-                                   CHAOS__SLOT_CLAIMED, err);
+    rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_CLAIMED,
+                                   err);
     if (rc == 0)
         rc = chaos__shell_load(chaos->hv, shell, payload, err);
     if (rc == 0)
@@ -244,8 +261,8 @@ static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
     uint32_t next = 0;
     int count, i;
 
-    while ((count = chaos__hv_domain_list(chaos->hv, next, 64, domains,
-                                          err)) > 0) {
+    while ((count = chaos__hv_domain_list(chaos->hv, next, 64, domains, err)) >
+           0) {
         for (i = 0; i < count; i++)
             if (memcmp(domains[i].handle, uuid, 16) == 0)
                 return chaos__fail(err, CHAOS_EEXIST,
@@ -311,8 +328,7 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
         return rc;
     rc = prepare(chaos, config, slot, &shell, err);
     if (rc == 0)
-        rc = execute(chaos, config, &files->payload, flags, slot, &shell,
-                     err);
+        rc = execute(chaos, config, &files->payload, flags, slot, &shell, err);
     if (rc < 0)
         chaos__undo(chaos, slot, NULL);
     else if (domid_r)
@@ -321,9 +337,9 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
     return rc;
 }
 
-int chaos__guest_create(struct chaos *chaos,
-                        const struct chaos_config *config, unsigned flags,
-                        uint32_t *domid_r, struct chaos_error *err)
+int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
+                        unsigned flags, uint32_t *domid_r,
+                        struct chaos_error *err)
 {
     struct files files;
     int rc;

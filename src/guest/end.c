@@ -27,8 +27,7 @@ static enum chaos__action action_for(const struct chaos__slot *slot,
 
 /* The configuration to create it again from, under the name it has now. */
 static int read_config(struct chaos *chaos, const struct chaos__slot *slot,
-                       struct chaos_config **config_r,
-                       struct chaos_error *err)
+                       struct chaos_config **config_r, struct chaos_error *err)
 {
     char *text, *name;
     int rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
@@ -58,13 +57,17 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
 
     if (rc < 0)
         return rc;
-    rc = chaos__guest_end(chaos, slot, uuid, err);
-    if (rc == 0 &&
-        chaos__guest_create(chaos, config, 0, NULL, &why) < 0)
-        chaos__log(chaos, CHAOS_LOG_WARNING, "restarting %s: %s",
-                   config->name, why.message);
+    /* What can be seen to fail must not cost the old one. */
+    rc = chaos_guest_check(chaos, config, &why);
+    if (rc == 0)
+        rc = chaos__guest_end(chaos, slot, uuid, &why);
+    if (rc == 0)
+        rc = chaos__guest_create(chaos, config, 0, NULL, &why);
+    if (rc < 0)
+        chaos__log(chaos, CHAOS_LOG_WARNING, "restarting %s: %s", config->name,
+                   why.message);
     chaos_config_free(config);
-    return rc;
+    return rc < 0 ? chaos__fail(err, rc, "%s", why.message) : 0;
 }
 
 int chaos__guest_settle(struct chaos *chaos, struct chaos__slot *slot,
@@ -113,8 +116,8 @@ static int notify(struct chaos *chaos, const struct chaos__slot *slot,
     struct chaos__hv_port *port;
     int rc;
 
-    rc = chaos__hv_port_bind(chaos->hv, slot->domid, slot->control_port,
-                             &port, err);
+    rc = chaos__hv_port_bind(chaos->hv, slot->domid, slot->control_port, &port,
+                             err);
     if (rc == CHAOS_EBUSY)
         return 0; /* another shutdown is notifying it right now */
     if (rc < 0)
@@ -211,8 +214,8 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
         left = until - now_us();
         if (timeout_ms >= 0 && left <= 0)
             return chaos__fail(err, CHAOS_ETIMEDOUT,
-                               "guest %s still runs after %d ms",
-                               slot->name, timeout_ms);
+                               "guest %s still runs after %d ms", slot->name,
+                               timeout_ms);
         sleep_us(timeout_ms >= 0 && left < pause_us ? left : pause_us);
         if (pause_us < WAIT_LAST_US)
             pause_us *= 2;

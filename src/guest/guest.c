@@ -31,19 +31,17 @@ static bool is_domain_of(const struct chaos__slot *slot,
 
 int chaos__guest_get(struct chaos *chaos, uint32_t domid,
                      struct chaos__slot **slot_r,
-                     struct chaos__hv_domain *domain_r,
-                     struct chaos_error *err)
+                     struct chaos__hv_domain *domain_r, struct chaos_error *err)
 {
-    struct chaos__slot *slot =
-        chaos__registry_by_domid(chaos->registry, domid);
+    struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
     uint8_t uuid[CHAOS__HANDLE_SIZE];
     int rc;
 
     if (slot)
         memcpy(uuid, slot->uuid, sizeof(uuid));
     rc = chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
-    if (slot && (rc == CHAOS_ENOGUEST ||
-                 (rc == 0 && !is_domain_of(slot, domain_r)))) {
+    if (slot &&
+        (rc == CHAOS_ENOGUEST || (rc == 0 && !is_domain_of(slot, domain_r)))) {
         forget(chaos, slot, uuid);
         slot = NULL;
     }
@@ -54,6 +52,10 @@ int chaos__guest_get(struct chaos *chaos, uint32_t domid,
                            "domain %u was not made by chaos; use the "
                            "toolstack that made it",
                            domid);
+    if (slot->state != CHAOS__SLOT_RUNNING)
+        return chaos__fail(err, CHAOS_EBUSY,
+                           "guest %s: process %u is working on it; try again",
+                           slot->name, slot->owner_pid);
     *slot_r = slot;
     return 0;
 }
@@ -76,8 +78,8 @@ static bool parse_domid(const char *text, uint32_t *domid_r)
     return true;
 }
 
-int chaos_guest_find(struct chaos *chaos, const char *name,
-                     uint32_t *domid_r, struct chaos_error *err)
+int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
+                     struct chaos_error *err)
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
@@ -93,10 +95,15 @@ int chaos_guest_find(struct chaos *chaos, const char *name,
         domid = 0;
     else if (!parse_domid(name, &domid))
         domid = CHAOS__NO_DOMID;
-    if (domid == CHAOS__NO_DOMID ||
-        (slot && chaos__guest_get(chaos, domid, &slot, &domain, NULL) < 0) ||
-        (!slot &&
-         chaos__hv_domain_info(chaos->hv, domid, &domain, NULL) < 0))
+    if (domid == CHAOS__NO_DOMID)
+        rc = CHAOS_ENOGUEST;
+    else if (slot)
+        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
+    else
+        rc = chaos__hv_domain_info(chaos->hv, domid, &domain, err);
+    if (rc < 0 && rc != CHAOS_ENOGUEST && rc != CHAOS_ENOTSUP)
+        return rc;
+    if (rc < 0)
         return chaos__fail(err, CHAOS_ENOGUEST,
                            "no guest %s; chaos list shows those that exist",
                            name);
@@ -146,8 +153,7 @@ static void fill_info(struct chaos *chaos,
 }
 
 int chaos_guest_info(struct chaos *chaos, uint32_t domid,
-                     struct chaos_guest_info *info_r,
-                     struct chaos_error *err)
+                     struct chaos_guest_info *info_r, struct chaos_error *err)
 {
     struct chaos__hv_domain domain;
     int rc = chaos__ready(chaos, err);
@@ -269,8 +275,7 @@ int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
 }
 
 int chaos_guest_config(struct chaos *chaos, uint32_t domid,
-                       struct chaos_config **config_r,
-                       struct chaos_error *err)
+                       struct chaos_config **config_r, struct chaos_error *err)
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;

@@ -39,16 +39,16 @@ int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
 
 /*
  * Carries out what the configuration says about a guest that has ended.
- * Does nothing while it runs.  A failed restart is logged; the guest is gone
- * then.
+ * Does nothing while it runs.  A failed restart is logged; the ended guest is
+ * kept if the failure could be foreseen.
  */
 int chaos__guest_settle(struct chaos *chaos, struct chaos__slot *slot,
                         const struct chaos__hv_domain *domain,
                         struct chaos_error *err);
 
 /* chaos_guest_create() without its first look at what others left. */
-int chaos__guest_create(struct chaos *chaos,
-                        const struct chaos_config *config, unsigned flags,
-                        uint32_t *domid_r, struct chaos_error *err);
+int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
+                        unsigned flags, uint32_t *domid_r,
+                        struct chaos_error *err);
 
 #endif

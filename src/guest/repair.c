@@ -14,13 +14,13 @@ static void log_from_xen(void *user, const char *line)
 
 int chaos__ready(struct chaos *chaos, struct chaos_error *err)
 {
-    bool debug = chaos->options.log &&
-                 chaos->options.log_level >= CHAOS_LOG_DEBUG;
+    bool debug =
+        chaos->options.log && chaos->options.log_level >= CHAOS_LOG_DEBUG;
     int rc = 0;
 
     if (!chaos->hv)
-        rc = chaos__hv_open(debug ? log_from_xen : NULL, chaos, &chaos->hv,
-                            err);
+        rc =
+            chaos__hv_open(debug ? log_from_xen : NULL, chaos, &chaos->hv, err);
     if (rc == 0 && !chaos->registry)
         rc = chaos__registry_open(chaos->run_dir, &chaos->registry, err);
     if (rc == 0)
@@ -37,8 +37,8 @@ static int find_by_handle(struct chaos *chaos, const uint8_t *uuid,
     uint32_t next = 0;
     int count, i;
 
-    while ((count = chaos__hv_domain_list(chaos->hv, next, LIST_BATCH,
-                                          domains, err)) > 0) {
+    while ((count = chaos__hv_domain_list(chaos->hv, next, LIST_BATCH, domains,
+                                          err)) > 0) {
         for (i = 0; i < count; i++) {
             if (memcmp(domains[i].handle, uuid, CHAOS__HANDLE_SIZE) != 0 ||
                 domains[i].dying)
@@ -77,8 +77,8 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     int rc = 0;
 
     if (slot->state != CHAOS__SLOT_DYING)
-        rc = chaos__registry_set_state(chaos->registry, slot,
-                                       CHAOS__SLOT_DYING, err);
+        rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
+                                       err);
     if (rc == 0)
         rc = find_domain(chaos, slot, &domid, err);
     if (rc > 0)

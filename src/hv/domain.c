@@ -17,7 +17,7 @@ int chaos__hv_domain_create(struct chaos__hv *hv,
         .max_grant_frames = create->max_grant_frames
                                 ? (int32_t)create->max_grant_frames
                                 : -1, /* Xen's default */
-        .max_maptrack_frames = 0, /* guests map no grants */
+        .max_maptrack_frames = 0,     /* guests map no grants */
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = create->pvh ? XEN_X86_EMU_LAPIC : 0,
     };
@@ -75,8 +75,8 @@ static void domain_from_xen(struct chaos__hv_domain *domain,
         .paused = info->flags & XEN_DOMINF_paused,
         .shutdown = info->flags & XEN_DOMINF_shutdown,
         .dying = info->flags & XEN_DOMINF_dying,
-        .shutdown_reason = (info->flags >> XEN_DOMINF_shutdownshift) &
-                           XEN_DOMINF_shutdownmask,
+        .shutdown_reason =
+            (info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask,
         .vcpus_online = info->nr_online_vcpus,
         .pages = info->tot_pages,
         .claimed_pages = info->outstanding_pages,

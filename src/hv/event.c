@@ -15,8 +15,8 @@ struct chaos__hv_port {
     evtchn_port_t local;
 };
 
-int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid,
-                         uint32_t *port_r, struct chaos_error *err)
+int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid, uint32_t *port_r,
+                         struct chaos_error *err)
 {
     int port = xc_evtchn_alloc_unbound(hv->xc, domid, DOM0);
 
@@ -27,8 +27,7 @@ int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid,
 }
 
 int chaos__hv_port_bind(struct chaos__hv *hv, uint32_t domid, uint32_t port,
-                        struct chaos__hv_port **port_r,
-                        struct chaos_error *err)
+                        struct chaos__hv_port **port_r, struct chaos_error *err)
 {
     struct chaos__hv_port *bound = calloc(1, sizeof(*bound));
     xenevtchn_port_or_error_t local;
@@ -78,8 +77,7 @@ void chaos__hv_port_clear(struct chaos__hv_port *port)
         xenevtchn_unmask(port->handle, (evtchn_port_t)pending);
 }
 
-int chaos__hv_port_notify(struct chaos__hv_port *port,
-                          struct chaos_error *err)
+int chaos__hv_port_notify(struct chaos__hv_port *port, struct chaos_error *err)
 {
     if (xenevtchn_notify(port->handle, port->local) < 0)
         return chaos__fail_errno(err, errno, "notifying the guest");

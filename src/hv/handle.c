@@ -10,9 +10,9 @@
 
 /* One line of a Xen library's log: kept as the reason of a failure, and
  * passed on to whoever listens. */
-static void log_line(struct xentoollog_logger *xtl,
-                     xentoollog_level level, int errnoval,
-                     const char *context, const char *format, va_list args)
+static void log_line(struct xentoollog_logger *xtl, xentoollog_level level,
+                     int errnoval, const char *context, const char *format,
+                     va_list args)
 {
     struct hv_logger *logger = (struct hv_logger *)xtl;
     char line[HV_REASON_MAX];
@@ -107,7 +107,9 @@ int chaos__hv_fail(struct chaos_error *err, uint32_t domid, const char *what)
                            domid);
     if (errnum == EPERM || errnum == EACCES)
         return chaos__fail(err, CHAOS_ENOXEN,
-                           "%s: Xen does not permit it to this domain", what);
+                           "%s: Xen refuses; is this dom0, and is this chaos "
+                           "built for this version of Xen?",
+                           what);
     if (errnum == ENOMEM)
         return chaos__fail(err, CHAOS_ENOMEM,
                            "%s: Xen is out of memory; destroy guests, lower "

@@ -84,8 +84,7 @@ int chaos__hv_foreign_name(struct chaos__hv *hv, uint32_t domid, char *name,
     snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
     value = xs_read(hv->store, XBT_NULL, path, &length);
     if (!value)
-        return chaos__fail(err, CHAOS_ENOGUEST, "domain %u has no name",
-                           domid);
+        return chaos__fail(err, CHAOS_ENOGUEST, "domain %u has no name", domid);
     snprintf(name, size, "%s", value);
     free(value);
     return 0;

@@ -109,9 +109,8 @@ int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
                        uint64_t pages, uint64_t *frames_r,
                        struct chaos_error *err);
 /* Maps frames of the domain side by side, readable and writable. */
-int chaos__hv_map(struct chaos__hv *hv, uint32_t domid,
-                  const uint64_t *frames, size_t pages, void **address_r,
-                  struct chaos_error *err);
+int chaos__hv_map(struct chaos__hv *hv, uint32_t domid, const uint64_t *frames,
+                  size_t pages, void **address_r, struct chaos_error *err);
 void chaos__hv_unmap(struct chaos__hv *hv, void *address, size_t pages);
 
 /* PVH */
@@ -190,8 +189,8 @@ int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
 /* Event channels */
 
 /* A port of the domain's that this domain (dom0) may bind. */
-int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid,
-                         uint32_t *port_r, struct chaos_error *err);
+int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid, uint32_t *port_r,
+                         struct chaos_error *err);
 
 struct chaos__hv_port;
 
@@ -203,8 +202,7 @@ int chaos__hv_port_bind(struct chaos__hv *hv, uint32_t domid, uint32_t port,
 int chaos__hv_port_fd(const struct chaos__hv_port *port);
 /* Takes a notification and asks for the next; never blocks. */
 void chaos__hv_port_clear(struct chaos__hv_port *port);
-int chaos__hv_port_notify(struct chaos__hv_port *port,
-                          struct chaos_error *err);
+int chaos__hv_port_notify(struct chaos__hv_port *port, struct chaos_error *err);
 void chaos__hv_port_close(struct chaos__hv_port *port); /* NULL is fine */
 
 /* The host */

@@ -125,12 +125,11 @@ static int allocate_pages(struct xc_dom_image *dom)
 }
 
 /* The builder's sequence; returns the step that failed, or NULL. */
-static const char *build_steps(struct xc_dom_image *dom,
-                               struct pv_hooks *hooks,
+static const char *build_steps(struct xc_dom_image *dom, struct pv_hooks *hooks,
                                const struct chaos__hv_pv_build *build)
 {
-    if (build->ramdisk && xc_dom_module_mem(dom, build->ramdisk,
-                                            build->ramdisk_size, NULL) < 0)
+    if (build->ramdisk &&
+        xc_dom_module_mem(dom, build->ramdisk, build->ramdisk_size, NULL) < 0)
         return "reading the ramdisk";
     if (xc_dom_boot_xen_init(dom, dom->xch, dom->guest_domid) < 0 ||
         xc_dom_parse_image(dom) < 0)
@@ -161,9 +160,8 @@ int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
                        struct chaos_error *err)
 {
     struct pv_hooks hooks = { .build = build };
-    struct xc_dom_image *dom = image_open(hv, build->command_line,
-                                          build->kernel, build->kernel_size,
-                                          err);
+    struct xc_dom_image *dom = image_open(
+        hv, build->command_line, build->kernel, build->kernel_size, err);
     const char *failed;
     int rc = 0;
 

@@ -31,20 +31,19 @@ int chaos__hv_set_paging_pool(struct chaos__hv *hv, uint32_t domid,
 }
 
 /* One populate call; returns how many extents Xen gave. */
-static int populate_batch(struct chaos__hv *hv, uint32_t domid,
-                          uint64_t first, unsigned count, unsigned order,
+static int populate_batch(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                          unsigned count, unsigned order,
                           xen_pfn_t extents[BATCH])
 {
     unsigned i;
 
     for (i = 0; i < count; i++)
         extents[i] = first + ((uint64_t)i << order);
-    return xc_domain_populate_physmap(hv->xc, domid, count, order, 0,
-                                      extents);
+    return xc_domain_populate_physmap(hv->xc, domid, count, order, 0, extents);
 }
 
-static void record_frames(uint64_t *frames, const xen_pfn_t *extents,
-                          int count, unsigned order)
+static void record_frames(uint64_t *frames, const xen_pfn_t *extents, int count,
+                          unsigned order)
 {
     uint64_t page;
     int i;
@@ -55,9 +54,9 @@ static void record_frames(uint64_t *frames, const xen_pfn_t *extents,
 }
 
 /* Populates as much of what is not done as extents of this order give. */
-static int populate_order(struct chaos__hv *hv, uint32_t domid,
-                          uint64_t first, uint64_t pages, unsigned order,
-                          uint64_t *done, uint64_t *frames_r)
+static int populate_order(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                          uint64_t pages, unsigned order, uint64_t *done,
+                          uint64_t *frames_r)
 {
     xen_pfn_t extents[BATCH];
     uint64_t left;
@@ -103,9 +102,8 @@ int chaos__hv_memory_open(struct chaos__hv *hv, struct chaos_error *err)
     return 0;
 }
 
-int chaos__hv_map(struct chaos__hv *hv, uint32_t domid,
-                  const uint64_t *frames, size_t pages, void **address_r,
-                  struct chaos_error *err)
+int chaos__hv_map(struct chaos__hv *hv, uint32_t domid, const uint64_t *frames,
+                  size_t pages, void **address_r, struct chaos_error *err)
 {
     int on_stack[MAP_ERRORS], *errors = on_stack;
     void *address;
@@ -125,12 +123,12 @@ int chaos__hv_map(struct chaos__hv *hv, uint32_t domid,
     for (i = 0; rc == 0 && i < pages; i++) {
         if (!errors[i])
             continue;
-        rc = chaos__fail(err, CHAOS_EFAILED,
-                         "mapping guest memory: frame 0x%llx of domain %u: "
-                         "%s",
-                         (unsigned long long)frames[i], domid,
-                         chaos__errno_text(errors[i] < 0 ? -errors[i]
-                                                       : errors[i]));
+        rc = chaos__fail(
+            err, CHAOS_EFAILED,
+            "mapping guest memory: frame 0x%llx of domain %u: "
+            "%s",
+            (unsigned long long)frames[i], domid,
+            chaos__errno_text(errors[i] < 0 ? -errors[i] : errors[i]));
         xenforeignmemory_unmap(hv->memory, address, pages);
     }
     if (rc == 0)

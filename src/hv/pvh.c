@@ -13,8 +13,8 @@
 
 #define REGIONS_MAX 16
 
-#define MTRR_WRITE_BACK 6u      /* Intel SDM vol. 3, 12.11.2.1 */
-#define MTRR_ENABLE (1u << 11)  /* IA32_MTRR_DEF_TYPE.E */
+#define MTRR_WRITE_BACK 6u     /* Intel SDM vol. 3, 12.11.2.1 */
+#define MTRR_ENABLE (1u << 11) /* IA32_MTRR_DEF_TYPE.E */
 #define CR0_PE (1u << 0)
 #define CR0_ET (1u << 4)
 #define DR6_DEFAULT 0xffff0ff0u /* Intel SDM vol. 3, table 10-1 */
@@ -109,8 +109,8 @@ static int get_context(struct chaos__hv *hv, uint32_t domid,
 
 /* Memory is write-back unless a range says otherwise; the reset value is
  * uncacheable, and no firmware runs that would change it. */
-static int set_write_back(struct chaos__hv *hv, uint32_t domid,
-                          unsigned vcpus, HVM_SAVE_TYPE(HEADER) header,
+static int set_write_back(struct chaos__hv *hv, uint32_t domid, unsigned vcpus,
+                          HVM_SAVE_TYPE(HEADER) header,
                           HVM_SAVE_TYPE(MTRR) state, struct chaos_error *err)
 {
     struct {
@@ -143,10 +143,10 @@ int chaos__hv_pvh_prepare_vcpus(struct chaos__hv *hv, uint32_t domid,
                                 struct chaos__hv_vcpu_header *header_r,
                                 struct chaos_error *err)
 {
-    const HVM_SAVE_TYPE(HEADER) *header;
-    const HVM_SAVE_TYPE(MTRR) *mtrr;
-    uint8_t *context;
-    size_t size;
+    const HVM_SAVE_TYPE(HEADER) * header;
+    const HVM_SAVE_TYPE(MTRR) * mtrr;
+    uint8_t *context = NULL;
+    size_t size = 0;
     int rc;
 
     _Static_assert(HVM_SAVE_LENGTH(HEADER) <= sizeof(header_r->bytes),
@@ -156,8 +156,8 @@ int chaos__hv_pvh_prepare_vcpus(struct chaos__hv *hv, uint32_t domid,
         return rc;
     header = find_record(context, size, HVM_SAVE_CODE(HEADER),
                          HVM_SAVE_LENGTH(HEADER));
-    mtrr = find_record(context, size, HVM_SAVE_CODE(MTRR),
-                       HVM_SAVE_LENGTH(MTRR));
+    mtrr =
+        find_record(context, size, HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR));
     if (!header || !mtrr) {
         rc = chaos__fail(err, CHAOS_EFAILED,
                          "reading the vCPU state: Xen's lacks a record");

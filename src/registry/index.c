@@ -35,8 +35,7 @@ unsigned chaos__index_find(const struct chaos__index *index, uint32_t hash,
 {
     uint32_t at = hash & MASK, probes;
 
-    for (probes = 0; probes < CHAOS__INDEX_SIZE && index->cells[at];
-         probes++) {
+    for (probes = 0; probes < CHAOS__INDEX_SIZE && index->cells[at]; probes++) {
         if (same(user, index->cells[at], key))
             return index->cells[at];
         at = (at + 1) & MASK;
@@ -66,8 +65,7 @@ void chaos__index_remove(struct chaos__index *index, uint32_t hash,
 {
     uint32_t at = hash & MASK, probes;
 
-    for (probes = 0; probes < CHAOS__INDEX_SIZE && index->cells[at];
-         probes++) {
+    for (probes = 0; probes < CHAOS__INDEX_SIZE && index->cells[at]; probes++) {
         if (index->cells[at] == number) {
             index->cells[at] = 0;
             close_gap(index, at, rehash, user);

@@ -30,7 +30,7 @@ struct layout {
     uint8_t rest[4096 - 24];
     struct chaos__index by_name;
     struct chaos__index by_uuid;
-    uint16_t by_domid[CHAOS__SLOTS + 16]; /* domid to slot, 0: none */
+    uint16_t by_domid[CHAOS__SLOTS + 16];       /* domid to slot, 0: none */
     struct chaos__slot slots[CHAOS__SLOTS + 1]; /* from 1: 0 means none */
 };
 
@@ -67,11 +67,10 @@ static off_t slot_number(const struct chaos__registry *registry,
     return slot - registry->map->slots;
 }
 
-static bool own_slot(struct chaos__registry *registry,
-                     struct chaos__slot *slot)
+static bool own_slot(struct chaos__registry *registry, struct chaos__slot *slot)
 {
-    if (set_lock(registry, F_OFD_SETLK, F_WRLCK,
-                 slot_number(registry, slot)) < 0)
+    if (set_lock(registry, F_OFD_SETLK, F_WRLCK, slot_number(registry, slot)) <
+        0)
         return false;
     slot->owner_pid = (uint32_t)getpid();
     return true;
@@ -88,9 +87,8 @@ static void disown_slot(struct chaos__registry *registry,
 static struct chaos__slot *slot_at(struct chaos__registry *registry,
                                    unsigned number)
 {
-    return number > 0 && number <= CHAOS__SLOTS
-               ? &registry->map->slots[number]
-               : NULL;
+    return number > 0 && number <= CHAOS__SLOTS ? &registry->map->slots[number]
+                                                : NULL;
 }
 
 static bool in_flight(uint32_t state)
@@ -127,8 +125,7 @@ static void flight_remove(struct chaos__registry *registry,
     slot->next = slot->previous = 0;
 }
 
-static void free_add(struct chaos__registry *registry,
-                     struct chaos__slot *slot)
+static void free_add(struct chaos__registry *registry, struct chaos__slot *slot)
 {
     slot->next = registry->map->free_head;
     registry->map->free_head = (uint16_t)slot_number(registry, slot);
@@ -162,14 +159,12 @@ static uint32_t hash_uuid(const uint8_t *uuid)
 
 static uint32_t rehash_name(const void *user, unsigned number)
 {
-    return hash_name(
-        slot_at((struct chaos__registry *)user, number)->name);
+    return hash_name(slot_at((struct chaos__registry *)user, number)->name);
 }
 
 static uint32_t rehash_uuid(const void *user, unsigned number)
 {
-    return hash_uuid(
-        slot_at((struct chaos__registry *)user, number)->uuid);
+    return hash_uuid(slot_at((struct chaos__registry *)user, number)->uuid);
 }
 
 static void index_add(struct chaos__registry *registry,
@@ -270,8 +265,7 @@ static int make_directory(const char *dir, struct chaos_error *err)
     return chaos__fail_errno(err, errno, "making %s", dir);
 }
 
-static int open_file(struct chaos__registry *registry,
-                     struct chaos_error *err)
+static int open_file(struct chaos__registry *registry, struct chaos_error *err)
 {
     char path[4096];
 
@@ -294,8 +288,7 @@ static int open_file(struct chaos__registry *registry,
 }
 
 /* Under the lock: gives a new file its size and header, checks an old one. */
-static int check_file(struct chaos__registry *registry,
-                      struct chaos_error *err)
+static int check_file(struct chaos__registry *registry, struct chaos_error *err)
 {
     struct stat status;
 
@@ -305,8 +298,7 @@ static int check_file(struct chaos__registry *registry,
         ftruncate(registry->fd, sizeof(struct layout)) < 0)
         return chaos__fail_errno(err, errno, "making the registry in %s",
                                  registry->dir);
-    if (status.st_size != 0 &&
-        status.st_size != (off_t)sizeof(struct layout))
+    if (status.st_size != 0 && status.st_size != (off_t)sizeof(struct layout))
         return chaos__fail(err, CHAOS_EFAILED,
                            "%s/registry is not a registry of this version of "
                            "chaos; destroy the guests with the version that "
@@ -315,8 +307,7 @@ static int check_file(struct chaos__registry *registry,
     return 0;
 }
 
-static int map_file(struct chaos__registry *registry,
-                    struct chaos_error *err)
+static int map_file(struct chaos__registry *registry, struct chaos_error *err)
 {
     registry->map = mmap(NULL, sizeof(struct layout), PROT_READ | PROT_WRITE,
                          MAP_SHARED, registry->fd, 0);
@@ -387,9 +378,8 @@ static struct chaos__slot *find_name(struct chaos__registry *registry,
                                      const char *name)
 {
     return slot_at(registry,
-                   chaos__index_find(&registry->map->by_name,
-                                     hash_name(name), same_name, registry,
-                                     name));
+                   chaos__index_find(&registry->map->by_name, hash_name(name),
+                                     same_name, registry, name));
 }
 
 static int check_free(struct chaos__registry *registry, const char *name,
@@ -401,10 +391,9 @@ static int check_free(struct chaos__registry *registry, const char *name,
 
     if (!taken) {
         what = "its UUID";
-        taken = slot_at(registry,
-                        chaos__index_find(&registry->map->by_uuid,
-                                          hash_uuid(uuid), same_uuid,
-                                          registry, uuid));
+        taken = slot_at(registry, chaos__index_find(&registry->map->by_uuid,
+                                                    hash_uuid(uuid), same_uuid,
+                                                    registry, uuid));
     }
     if (!taken)
         return 0;
@@ -471,9 +460,8 @@ static int reserve(struct chaos__registry *registry, const char *name,
     return 0;
 }
 
-int chaos__registry_reserve(struct chaos__registry *registry,
-                            const char *name, const uint8_t *uuid,
-                            struct chaos__slot **slot_r,
+int chaos__registry_reserve(struct chaos__registry *registry, const char *name,
+                            const uint8_t *uuid, struct chaos__slot **slot_r,
                             struct chaos__slot **taken_r,
                             struct chaos_error *err)
 {
@@ -499,8 +487,7 @@ int chaos__registry_set_domid(struct chaos__registry *registry,
     change_begin(registry);
     slot->domid = domid;
     if (domid < CHAOS__SLOTS)
-        registry->map->by_domid[domid] =
-            (uint16_t)slot_number(registry, slot);
+        registry->map->by_domid[domid] = (uint16_t)slot_number(registry, slot);
     change_end(registry);
     unlock_all(registry);
     return 0;
@@ -539,8 +526,7 @@ int chaos__registry_set_state(struct chaos__registry *registry,
 
 int chaos__registry_take(struct chaos__registry *registry,
                          struct chaos__slot *slot, const uint8_t *uuid,
-                         enum chaos__slot_state state,
-                         struct chaos_error *err)
+                         enum chaos__slot_state state, struct chaos_error *err)
 {
     int rc = lock_all(registry, err);
 
@@ -622,8 +608,8 @@ int chaos__registry_rename(struct chaos__registry *registry,
     return rc;
 }
 
-struct chaos__slot *
-chaos__registry_by_name(struct chaos__registry *registry, const char *name)
+struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
+                                            const char *name)
 {
     struct chaos__slot *slot;
 
@@ -634,8 +620,8 @@ chaos__registry_by_name(struct chaos__registry *registry, const char *name)
     return slot;
 }
 
-struct chaos__slot *
-chaos__registry_by_domid(struct chaos__registry *registry, uint32_t domid)
+struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
+                                             uint32_t domid)
 {
     struct chaos__slot *slot;
 
@@ -686,8 +672,8 @@ int chaos__registry_keep_config(struct chaos__registry *registry,
     int fd, rc = 0;
 
     config_path(registry, slot, path);
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-              0600);
+    fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return chaos__fail_errno(err, errno, "keeping the configuration: %s",
                                  path);
@@ -700,8 +686,8 @@ int chaos__registry_keep_config(struct chaos__registry *registry,
 }
 
 int chaos__registry_read_config(struct chaos__registry *registry,
-                                const struct chaos__slot *slot,
-                                char **text_r, struct chaos_error *err)
+                                const struct chaos__slot *slot, char **text_r,
+                                struct chaos_error *err)
 {
     struct stat status;
     char path[4096], *text = NULL;
@@ -709,8 +695,7 @@ int chaos__registry_read_config(struct chaos__registry *registry,
     ssize_t got;
 
     config_path(registry, slot, path);
-    fd = slot->has_config ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-                          : -1;
+    fd = slot->has_config ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd < 0)
         return chaos__fail(err, CHAOS_ENOGUEST,
                            "guest %s: no configuration is kept", slot->name);

@@ -39,14 +39,14 @@ enum chaos__slot_state {
 /* One guest, in shared memory.  Fields above the line belong to the registry
  * and change through its functions alone. */
 struct chaos__slot {
-    uint32_t state;     /* enum chaos__slot_state */
-    uint32_t domid;     /* CHAOS__NO_DOMID until Xen gave one */
-    uint32_t owner_pid; /* for messages; the lock decides */
+    uint32_t state;          /* enum chaos__slot_state */
+    uint32_t domid;          /* CHAOS__NO_DOMID until Xen gave one */
+    uint32_t owner_pid;      /* for messages; the lock decides */
     uint16_t next, previous; /* in the free or the in-flight list */
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
     char name[CHAOS__SLOT_NAME_SIZE];
     /* ------------------------------------------------------------- */
-    uint8_t type; /* enum chaos__type */
+    uint8_t type;                             /* enum chaos__type */
     uint8_t on_poweroff, on_reboot, on_crash; /* enum chaos__action */
     uint32_t vcpus;
     uint64_t memory_kb;
@@ -72,9 +72,8 @@ void chaos__registry_close(struct chaos__registry *registry);
  * name or the UUID is taken (*taken_r, if not NULL, is who has it);
  * CHAOS_ENOMEM when no slot is free.
  */
-int chaos__registry_reserve(struct chaos__registry *registry,
-                            const char *name, const uint8_t *uuid,
-                            struct chaos__slot **slot_r,
+int chaos__registry_reserve(struct chaos__registry *registry, const char *name,
+                            const uint8_t *uuid, struct chaos__slot **slot_r,
                             struct chaos__slot **taken_r,
                             struct chaos_error *err);
 
@@ -93,8 +92,7 @@ int chaos__registry_set_state(struct chaos__registry *registry,
  * somebody works on it, CHAOS_ENOGUEST when it is no longer that guest. */
 int chaos__registry_take(struct chaos__registry *registry,
                          struct chaos__slot *slot, const uint8_t *uuid,
-                         enum chaos__slot_state state,
-                         struct chaos_error *err);
+                         enum chaos__slot_state state, struct chaos_error *err);
 
 /* Gives up a slot in flight without finishing it: the next process will. */
 void chaos__registry_abandon(struct chaos__registry *registry,
@@ -110,10 +108,10 @@ int chaos__registry_rename(struct chaos__registry *registry,
                            struct chaos_error *err);
 
 /* Look-ups, each in O(1); NULL when there is none. */
-struct chaos__slot *
-chaos__registry_by_name(struct chaos__registry *registry, const char *name);
-struct chaos__slot *
-chaos__registry_by_domid(struct chaos__registry *registry, uint32_t domid);
+struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
+                                            const char *name);
+struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
+                                             uint32_t domid);
 
 /* The next in-flight slot that has no owner, made ours; NULL when there is
  * none.  Costs nothing when no slot is in flight. */
@@ -131,7 +129,7 @@ int chaos__registry_keep_config(struct chaos__registry *registry,
                                 struct chaos_error *err);
 /* Reads it back; the caller frees *text_r. */
 int chaos__registry_read_config(struct chaos__registry *registry,
-                                const struct chaos__slot *slot,
-                                char **text_r, struct chaos_error *err);
+                                const struct chaos__slot *slot, char **text_r,
+                                struct chaos_error *err);
 
 #endif

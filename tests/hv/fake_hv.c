@@ -69,8 +69,7 @@ void fake_hv_reset(void)
         close(memory_fd);
     memory_fd = memfd_create("guests", MFD_CLOEXEC);
     if (memory_fd < 0 ||
-        ftruncate(memory_fd,
-                  (off_t)(FAKE_DOMAINS * DOMAIN_FRAMES * PAGE)) < 0)
+        ftruncate(memory_fd, (off_t)(FAKE_DOMAINS * DOMAIN_FRAMES * PAGE)) < 0)
         abort();
     memset(fake, 0, sizeof(*fake));
     fake->free_kb = FAKE_TOTAL_KB;
@@ -161,15 +160,15 @@ static int find(uint32_t domid, struct domain **domain_r,
 }
 
 /* A call on a domain that may fail, up to its effect. */
-#define ENTER(call)                                                         \
-    struct domain *domain = NULL;                                           \
-    bool dies;                                                              \
-    int rc = begin(call, &dies, err);                                       \
-    (void)hv;                                                               \
-    if (rc == 0)                                                            \
-        rc = find(domid, &domain, err);                                     \
-    if (rc < 0)                                                             \
-        return rc
+#define ENTER(call)                                                            \
+    struct domain *domain = NULL;                                              \
+    bool dies;                                                                 \
+    int rc = begin(call, &dies, err);                                          \
+    (void)hv;                                                                  \
+    if (rc == 0)                                                               \
+        rc = find(domid, &domain, err);                                        \
+    if (rc < 0)                                                                \
+    return rc
 
 static int take_memory(uint64_t kb, struct chaos_error *err)
 {
@@ -178,9 +177,8 @@ static int take_memory(uint64_t kb, struct chaos_error *err)
     do {
         if (before < kb)
             return chaos__fail(err, CHAOS_ENOMEM, "out of memory");
-    } while (!__atomic_compare_exchange_n(&fake->free_kb, &before,
-                                          before - kb, false,
-                                          __ATOMIC_RELAXED,
+    } while (!__atomic_compare_exchange_n(&fake->free_kb, &before, before - kb,
+                                          false, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
     return 0;
 }
@@ -241,8 +239,8 @@ static off_t file_offset(uint32_t domid, uint64_t frame)
 void fake_hv_read(uint32_t domid, uint64_t address, void *to, size_t size)
 {
     if (pread(memory_fd, to, size,
-              file_offset(domid, address / PAGE) +
-                  (off_t)(address % PAGE)) != (ssize_t)size)
+              file_offset(domid, address / PAGE) + (off_t)(address % PAGE)) !=
+        (ssize_t)size)
         abort();
 }
 
@@ -250,8 +248,8 @@ void fake_hv_write(uint32_t domid, uint64_t address, const void *from,
                    size_t size)
 {
     if (pwrite(memory_fd, from, size,
-               file_offset(domid, address / PAGE) +
-                   (off_t)(address % PAGE)) != (ssize_t)size)
+               file_offset(domid, address / PAGE) + (off_t)(address % PAGE)) !=
+        (ssize_t)size)
         abort();
 }
 
@@ -361,8 +359,8 @@ uint32_t fake_hv_add_foreign(const char *name, const uint8_t *handle)
     domid = add_domain(handle, false);
     fake->domains[domid].paused = false;
     fake->domains[domid].vcpus = 1;
-    snprintf(fake->domains[domid].name, sizeof(fake->domains[domid].name),
-             "%s", name);
+    snprintf(fake->domains[domid].name, sizeof(fake->domains[domid].name), "%s",
+             name);
     return domid;
 }
 
@@ -505,17 +503,16 @@ int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
     return end(dies);
 }
 
-int chaos__hv_map(struct chaos__hv *hv, uint32_t domid,
-                  const uint64_t *frames, size_t pages, void **address_r,
-                  struct chaos_error *err)
+int chaos__hv_map(struct chaos__hv *hv, uint32_t domid, const uint64_t *frames,
+                  size_t pages, void **address_r, struct chaos_error *err)
 {
     uint8_t *address;
     size_t i;
     ENTER(FAKE_MAP);
 
     (void)domain;
-    address = mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   -1, 0);
+    address =
+        mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (address == MAP_FAILED)
         return chaos__fail_memory(err);
     for (i = 0; i < pages; i++)
@@ -623,8 +620,8 @@ int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
     return end(dies);
 }
 
-int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid,
-                         uint32_t *port_r, struct chaos_error *err)
+int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid, uint32_t *port_r,
+                         struct chaos_error *err)
 {
     ENTER(FAKE_PORT_ALLOC);
     if (domain->ports + 1 >= PORTS)
@@ -634,8 +631,7 @@ int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid,
 }
 
 int chaos__hv_port_bind(struct chaos__hv *hv, uint32_t domid, uint32_t port,
-                        struct chaos__hv_port **port_r,
-                        struct chaos_error *err)
+                        struct chaos__hv_port **port_r, struct chaos_error *err)
 {
     ENTER(FAKE_PORT_BIND);
     if (port == 0 || port > domain->ports)
@@ -667,8 +663,7 @@ void chaos__hv_port_clear(struct chaos__hv_port *port)
         return; /* nothing was pending */
 }
 
-int chaos__hv_port_notify(struct chaos__hv_port *port,
-                          struct chaos_error *err)
+int chaos__hv_port_notify(struct chaos__hv_port *port, struct chaos_error *err)
 {
     bool dies;
     int rc = begin(FAKE_PORT_NOTIFY, &dies, err);

@@ -197,8 +197,8 @@ static unsigned count_files(void)
     unsigned count = 0;
 
     while (open && (entry = readdir(open)))
-        count += entry->d_name[0] != '.' &&
-                 strcmp(entry->d_name, "registry") != 0;
+        count +=
+            entry->d_name[0] != '.' && strcmp(entry->d_name, "registry") != 0;
     if (open)
         closedir(open);
     return count;
@@ -213,8 +213,8 @@ void support_assert_clean(void)
     assert_int_equal(fake_hv_free_kb(), FAKE_TOTAL_KB);
     assert_int_equal(fake_hv_mappings(), 0);
     assert_int_equal(count_files(), 0);
-    assert_int_equal(
-        chaos__registry_open(support_path("run"), &registry, &err), 0);
+    assert_int_equal(chaos__registry_open(support_path("run"), &registry, &err),
+                     0);
     assert_null(chaos__registry_next(registry, NULL));
     chaos__registry_close(registry);
 }

@@ -17,7 +17,7 @@
 
 /* A directory for the test; removed with all in it. */
 extern char support_dir[64];
-int support_setup(void **state);    /* makes it, resets the fake */
+int support_setup(void **state); /* makes it, resets the fake */
 int support_teardown(void **state);
 
 /* The path of a file in it; valid until the fourth call after. */
@@ -26,9 +26,9 @@ void support_write(const char *name, const void *bytes, size_t size);
 
 /* An ELF image to make. */
 struct support_elf {
-    bool narrow;   /* 32-bit */
-    bool no_entry; /* no PVH entry note */
-    bool noxs;     /* with the noxs note */
+    bool narrow;      /* 32-bit */
+    bool no_entry;    /* no PVH entry note */
+    bool noxs;        /* with the noxs note */
     uint64_t address; /* 0: 64 KiB */
     uint64_t bss;
 };

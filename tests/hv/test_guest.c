@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct chaos *chaos;
 static struct chaos_error err;
@@ -81,8 +82,7 @@ static void test_domid_finds_too(void **state)
     assert_int_equal(found, 0);
     assert_int_equal(chaos_guest_find(chaos, "99999999999", &found, &err),
                      CHAOS_ENOGUEST);
-    assert_int_equal(chaos_guest_find(chaos, "", &found, &err),
-                     CHAOS_ENOGUEST);
+    assert_int_equal(chaos_guest_find(chaos, "", &found, &err), CHAOS_ENOGUEST);
 }
 
 static void test_paused(void **state)
@@ -92,9 +92,9 @@ static void test_paused(void **state)
     uint32_t domid;
 
     (void)state;
-    assert_int_equal(chaos_guest_create(chaos, config, CHAOS_CREATE_PAUSED,
-                                        &domid, &err),
-                     0);
+    assert_int_equal(
+        chaos_guest_create(chaos, config, CHAOS_CREATE_PAUSED, &domid, &err),
+        0);
     assert_int_equal(chaos_guest_info(chaos, domid, &info, &err), 0);
     assert_true(info.paused);
     chaos_config_free(config);
@@ -153,8 +153,7 @@ static void settle_all(void)
 
 static void check_action(const char *key, unsigned reason)
 {
-    static const char *const actions[] = { "destroy", "preserve",
-                                           "restart" };
+    static const char *const actions[] = { "destroy", "preserve", "restart" };
     uint32_t domid, after;
     char text[256];
     size_t i;
@@ -196,6 +195,36 @@ static void test_restart_keeps_the_new_name(void **state)
     fake_hv_shut_down(domid, CHAOS_END_REBOOT);
     settle_all();
     assert_int_equal(chaos_guest_find(chaos, "b", &after, &err), 0);
+    assert_int_not_equal(after, domid);
+}
+
+/* The files have gone: the guest that ended is kept, and said. */
+static void test_restart_without_files(void **state)
+{
+    uint32_t domid, after;
+
+    (void)state;
+    assert_int_equal(create("name=\"a\"\n" NOXS, &domid), 0);
+    fake_hv_shut_down(domid, CHAOS_END_REBOOT);
+    assert_int_equal(unlink(support_path("noxs")), 0);
+    settle_all();
+    assert_int_equal(chaos_guest_find(chaos, "a", &after, &err), 0);
+    assert_int_equal(after, domid);
+}
+
+/* A relative path means the directory of the create. */
+static void test_restart_elsewhere(void **state)
+{
+    uint32_t domid, after;
+
+    (void)state;
+    assert_int_equal(chdir(support_dir), 0);
+    assert_int_equal(
+        create("name=\"a\"\ntype=\"pvh\"\nkernel=\"noxs\"\n", &domid), 0);
+    assert_int_equal(chdir("/"), 0);
+    fake_hv_shut_down(domid, CHAOS_END_REBOOT);
+    settle_all();
+    assert_int_equal(chaos_guest_find(chaos, "a", &after, &err), 0);
     assert_int_not_equal(after, domid);
 }
 
@@ -281,14 +310,13 @@ static void test_shutdown_request(void **state)
     assert_int_equal(control.request, NOXS_REQUEST_POWEROFF);
     assert_int_equal(control.serial, 1);
     assert_int_equal(fake_hv_notified(domid, 2), 1);
-    assert_int_equal(
-        chaos_guest_shutdown(chaos, domid, CHAOS_END_REBOOT, &err), 0);
+    assert_int_equal(chaos_guest_shutdown(chaos, domid, CHAOS_END_REBOOT, &err),
+                     0);
     fake_hv_read(domid, (4096 / 4 - 3) * 4096, &control, sizeof(control));
     assert_int_equal(control.request, NOXS_REQUEST_REBOOT);
     assert_int_equal(control.serial, 2);
-    assert_int_equal(
-        chaos_guest_shutdown(chaos, domid, CHAOS_END_CRASH, &err),
-        CHAOS_EINVAL);
+    assert_int_equal(chaos_guest_shutdown(chaos, domid, CHAOS_END_CRASH, &err),
+                     CHAOS_EINVAL);
 }
 
 static void test_shutdown_without_noxs(void **state)
@@ -449,12 +477,12 @@ static void test_calls_of_a_create(void **state)
         enum fake_call call;
         unsigned times;
     } expected[] = {
-        { FAKE_CREATE, 1 },      { FAKE_CREATE_VCPUS, 1 },
-        { FAKE_CPU_POLICY, 1 },  { FAKE_MAX_MEMORY, 1 },
-        { FAKE_PAGING_POOL, 1 }, { FAKE_POPULATE, 1 },
-        { FAKE_PORT_ALLOC, 2 },  /* console, control */
-        { FAKE_MEMORY_MAP, 1 },  { FAKE_SET_PARAM, 5 },
-        { FAKE_MAP, 2 },         /* special pages, image */
+        { FAKE_CREATE, 1 },        { FAKE_CREATE_VCPUS, 1 },
+        { FAKE_CPU_POLICY, 1 },    { FAKE_MAX_MEMORY, 1 },
+        { FAKE_PAGING_POOL, 1 },   { FAKE_POPULATE, 1 },
+        { FAKE_PORT_ALLOC, 2 }, /* console, control */
+        { FAKE_MEMORY_MAP, 1 },    { FAKE_SET_PARAM, 5 },
+        { FAKE_MAP, 2 }, /* special pages, image */
         { FAKE_PREPARE_VCPUS, 1 }, { FAKE_SET_ENTRY, 1 },
         { FAKE_UNPAUSE, 1 },
     };
@@ -512,8 +540,8 @@ static void test_threads(void **state)
     (void)state;
     for (i = 0; i < THREADS; i++) {
         numbers[i] = i;
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, churn, &numbers[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, churn, &numbers[i]),
+                         0);
     }
     for (i = 0; i < THREADS; i++) {
         pthread_join(threads[i], &result);
@@ -534,6 +562,8 @@ int main(void)
         TEST(test_ended_guest_frees_its_name),
         TEST(test_actions),
         TEST(test_restart_keeps_the_new_name),
+        TEST(test_restart_without_files),
+        TEST(test_restart_elsewhere),
         TEST(test_rename),
         TEST(test_foreign_domains),
         TEST(test_stale_slot),

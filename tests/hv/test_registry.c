@@ -98,9 +98,8 @@ static void test_rename(void **state)
     (void)state;
     assert_int_equal(reserve(registry, 1, &one), 0);
     assert_int_equal(reserve(registry, 2, &two), 0);
-    assert_int_equal(
-        chaos__registry_rename(registry, one, "guest-2", &err),
-        CHAOS_EEXIST);
+    assert_int_equal(chaos__registry_rename(registry, one, "guest-2", &err),
+                     CHAOS_EEXIST);
     assert_int_equal(chaos__registry_rename(registry, one, "new", &err), 0);
     assert_ptr_equal(chaos__registry_by_name(registry, "new"), one);
     assert_null(chaos__registry_by_name(registry, "guest-1"));
@@ -227,18 +226,18 @@ static void test_the_living_keep_theirs(void **state)
     assert_null(chaos__registry_next_orphan(other));
     seen = chaos__registry_by_name(other, "guest-1");
     assert_non_null(seen);
-    assert_int_equal(chaos__registry_take(other, seen, uuid_of(1),
-                                          CHAOS__SLOT_DYING, &err),
-                     CHAOS_EBUSY);
-    assert_int_equal(chaos__registry_set_state(registry, slot,
-                                               CHAOS__SLOT_RUNNING, &err),
-                     0);
-    assert_int_equal(chaos__registry_take(other, seen, uuid_of(2),
-                                          CHAOS__SLOT_DYING, &err),
-                     CHAOS_ENOGUEST);
-    assert_int_equal(chaos__registry_take(other, seen, uuid_of(1),
-                                          CHAOS__SLOT_DYING, &err),
-                     0);
+    assert_int_equal(
+        chaos__registry_take(other, seen, uuid_of(1), CHAOS__SLOT_DYING, &err),
+        CHAOS_EBUSY);
+    assert_int_equal(
+        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
+        0);
+    assert_int_equal(
+        chaos__registry_take(other, seen, uuid_of(2), CHAOS__SLOT_DYING, &err),
+        CHAOS_ENOGUEST);
+    assert_int_equal(
+        chaos__registry_take(other, seen, uuid_of(1), CHAOS__SLOT_DYING, &err),
+        0);
     assert_int_equal(chaos__registry_take(registry, slot, uuid_of(1),
                                           CHAOS__SLOT_DYING, &err),
                      CHAOS_EBUSY);
@@ -279,8 +278,8 @@ static void test_rebuild(void **state)
         assert_int_equal(reserve(registry, i, &slots[i]), 0);
         assert_int_equal(
             chaos__registry_set_domid(registry, slots[i], 100 + i, &err), 0);
-        assert_int_equal(chaos__registry_set_state(
-                             registry, slots[i], CHAOS__SLOT_RUNNING, &err),
+        assert_int_equal(chaos__registry_set_state(registry, slots[i],
+                                                   CHAOS__SLOT_RUNNING, &err),
                          0);
     }
     for (i = 0; i < 100; i += 3) {
@@ -331,9 +330,8 @@ static void test_files_of_others(void **state)
 
     (void)state;
     support_write("run/registry", noise, sizeof(noise));
-    assert_int_equal(
-        chaos__registry_open(support_path("run"), &other, &err),
-        CHAOS_EFAILED);
+    assert_int_equal(chaos__registry_open(support_path("run"), &other, &err),
+                     CHAOS_EFAILED);
     assert_non_null(strstr(err.message, "not a registry"));
 }
 
@@ -344,13 +342,12 @@ static void test_configs(void **state)
 
     (void)state;
     assert_int_equal(reserve(registry, 1, &slot), 0);
-    assert_int_equal(
-        chaos__registry_read_config(registry, slot, &text, &err),
-        CHAOS_ENOGUEST);
+    assert_int_equal(chaos__registry_read_config(registry, slot, &text, &err),
+                     CHAOS_ENOGUEST);
     assert_int_equal(
         chaos__registry_keep_config(registry, slot, "memory=4\n", &err), 0);
-    assert_int_equal(
-        chaos__registry_read_config(registry, slot, &text, &err), 0);
+    assert_int_equal(chaos__registry_read_config(registry, slot, &text, &err),
+                     0);
     assert_string_equal(text, "memory=4\n");
     free(text);
     assert_int_equal(chaos__registry_free(registry, slot, &err), 0);

@@ -103,8 +103,7 @@ static void run_failing(const char *text)
         fake_hv_fail_at(0, 0);
         if (rc == 0) {
             assert_int_equal(fake_hv_domains(), 1);
-            assert_int_equal(chaos_guest_destroy(chaos, domid_of(chaos),
-                                                 &err),
+            assert_int_equal(chaos_guest_destroy(chaos, domid_of(chaos), &err),
                              0);
         } else {
             assert_int_equal(rc, CHAOS_ENOMEM);
@@ -294,8 +293,8 @@ static void test_restart_dies_at_every_call(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, \
-                                                   support_teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, setup, support_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_create_fails_at_every_call),
         TEST(test_create_dies_at_every_call),

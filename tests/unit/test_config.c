@@ -69,7 +69,7 @@ static int clear_log(void **state)
 static struct chaos_config *parsed(const char *text)
 {
     struct chaos_config *config = NULL;
-    struct chaos_error err = {.code = 1, .message = "untouched"};
+    struct chaos_error err = { .code = 1, .message = "untouched" };
 
     if (chaos_config_parse(chaos, text, "guest.cfg", &config, &err) < 0)
         fail_msg("%s: %s", text, err.message);
@@ -81,7 +81,7 @@ static struct chaos_config *parsed(const char *text)
 /* The configuration as text; the caller frees it. */
 static char *formatted(const struct chaos_config *config)
 {
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
     char *text = NULL;
 
     assert_int_equal(chaos_config_format(config, &text, &err), 0);
@@ -91,7 +91,7 @@ static char *formatted(const struct chaos_config *config)
 static void assert_refused(const char *text, int code, const char *message)
 {
     struct chaos_config *config = (struct chaos_config *)&code;
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
     int rc = chaos_config_parse(chaos, text, "guest.cfg", &config, &err);
 
     if (rc == 0)
@@ -133,9 +133,9 @@ static void test_defaults(void **state)
 
 static void test_all_keys(void **state)
 {
-    static const uint8_t uuid[16] = {0x7c, 0x1f, 0x6d, 0x3e, 0x2b, 0x0a,
-                                     0x4f, 0x55, 0x9e, 0x1d, 0x5a, 0x0c,
-                                     0x8b, 0x64, 0xe2, 0xf1};
+    static const uint8_t uuid[16] = { 0x7c, 0x1f, 0x6d, 0x3e, 0x2b, 0x0a,
+                                      0x4f, 0x55, 0x9e, 0x1d, 0x5a, 0x0c,
+                                      0x8b, 0x64, 0xe2, 0xf1 };
     struct chaos_config *config =
         parsed("name=\"web\"; type='pvh'\n"
                "kernel='/boot/web' # the image\n"
@@ -200,9 +200,9 @@ static void test_memory(void **state)
         uint64_t memory_mib;
         uint64_t maxmem_mib;
     } cases[] = {
-        {"memory=1", 1, 0},     {"memory=16777216", 16777216, 0},
-        {"memory='64'", 64, 0}, {"memory=' +0x10'", 16, 0},
-        {"maxmem=64", 64, 64},  {"maxmem=64;memory=16", 16, 64},
+        { "memory=1", 1, 0 },     { "memory=16777216", 16777216, 0 },
+        { "memory='64'", 64, 0 }, { "memory=' +0x10'", 16, 0 },
+        { "maxmem=64", 64, 64 },  { "maxmem=64;memory=16", 16, 64 },
     };
 
     (void)state;
@@ -227,136 +227,136 @@ static void test_refused(void **state)
         const char *message;
     } cases[] = {
         /* Syntax. */
-        {"a=1\n  b=web", CHAOS_EINVAL,
-         "guest.cfg:2:5: b: a string needs quotes: write \"web\""},
-        {"name='web", CHAOS_EINVAL,
-         "guest.cfg:1:6: name: string without its end: add ' on the same line "
-         "(a newline inside a string is written \\n)"},
-        {"\n\n\tname=\"a\\\nb\"", CHAOS_EINVAL,
-         "guest.cfg:3:7: name: string without its end: add \" on the same line "
-         "(a newline inside a string is written \\n)"},
-        {"name='a\\q'", CHAOS_EINVAL,
-         "guest.cfg:1:8: name: unknown escape: a backslash in a string is "
-         "written \\\\"},
-        {"name='ab\\x4'", CHAOS_EINVAL,
-         "guest.cfg:1:9: name: bad number in an escape: write \\x and two hex "
-         "digits, or up to three octal ones, for a byte that is not 0"},
-        {"name='\\400'", CHAOS_EINVAL,
-         "guest.cfg:1:7: name: bad number in an escape: write \\x and two hex "
-         "digits, or up to three octal ones, for a byte that is not 0"},
-        {"name='\\0'", CHAOS_EINVAL,
-         "guest.cfg:1:7: name: bad number in an escape: write \\x and two hex "
-         "digits, or up to three octal ones, for a byte that is not 0"},
-        {"a=1\r\nb=2\r\n", CHAOS_EINVAL,
-         "guest.cfg:1:4: a: carriage return: end lines with a newline alone"},
-        {"Name='a'", CHAOS_EINVAL,
-         "guest.cfg:1:1: unexpected 'N': a value that is not a number needs "
-         "quotes, a key is written in lower case"},
-        {"memory=\xff", CHAOS_EINVAL,
-         "guest.cfg:1:8: memory: unexpected byte 0xff: put it in quotes or "
-         "remove it"},
-        {"memory 64", CHAOS_EINVAL,
-         "guest.cfg:1:8: memory: expected = or += behind the key, not 64"},
-        {"=1", CHAOS_EINVAL, "guest.cfg:1:1: expected a key, not ="},
-        {"memory=\n64", CHAOS_EINVAL,
-         "guest.cfg:1:8: memory: expected a number, a string in quotes or a "
-         "[list] before the end of the line"},
-        {"memory=64 vcpus=2", CHAOS_EINVAL,
-         "guest.cfg:1:11: memory: expected a newline or ; behind the value, "
-         "not vcpus"},
-        {"vif=['a'\n,'b'", CHAOS_EINVAL,
-         "guest.cfg:2:5: vif: expected a comma or ] in a list before the end "
-         "of the text"},
-        {"vif=['a' 'b']", CHAOS_EINVAL,
-         "guest.cfg:1:10: vif: expected a comma or ] in a list, not 'b'"},
-        {"extra='a'\nextra+=['b']", CHAOS_EINVAL,
-         "guest.cfg:2:8: extra: += cannot add a list to a string: add the same "
-         "kind"},
-        {"vif=['a']\nvif+='b'", CHAOS_EINVAL,
-         "guest.cfg:2:6: vif: += cannot add a string to a list: add the same "
-         "kind"},
+        { "a=1\n  b=web", CHAOS_EINVAL,
+          "guest.cfg:2:5: b: a string needs quotes: write \"web\"" },
+        { "name='web", CHAOS_EINVAL,
+          "guest.cfg:1:6: name: string without its end: add ' on the same line "
+          "(a newline inside a string is written \\n)" },
+        { "\n\n\tname=\"a\\\nb\"", CHAOS_EINVAL,
+          "guest.cfg:3:7: name: string without its end: add \" on the same line "
+          "(a newline inside a string is written \\n)" },
+        { "name='a\\q'", CHAOS_EINVAL,
+          "guest.cfg:1:8: name: unknown escape: a backslash in a string is "
+          "written \\\\" },
+        { "name='ab\\x4'", CHAOS_EINVAL,
+          "guest.cfg:1:9: name: bad number in an escape: write \\x and two hex "
+          "digits, or up to three octal ones, for a byte that is not 0" },
+        { "name='\\400'", CHAOS_EINVAL,
+          "guest.cfg:1:7: name: bad number in an escape: write \\x and two hex "
+          "digits, or up to three octal ones, for a byte that is not 0" },
+        { "name='\\0'", CHAOS_EINVAL,
+          "guest.cfg:1:7: name: bad number in an escape: write \\x and two hex "
+          "digits, or up to three octal ones, for a byte that is not 0" },
+        { "a=1\r\nb=2\r\n", CHAOS_EINVAL,
+          "guest.cfg:1:4: a: carriage return: end lines with a newline alone" },
+        { "Name='a'", CHAOS_EINVAL,
+          "guest.cfg:1:1: unexpected 'N': a value that is not a number needs "
+          "quotes, a key is written in lower case" },
+        { "memory=\xff", CHAOS_EINVAL,
+          "guest.cfg:1:8: memory: unexpected byte 0xff: put it in quotes or "
+          "remove it" },
+        { "memory 64", CHAOS_EINVAL,
+          "guest.cfg:1:8: memory: expected = or += behind the key, not 64" },
+        { "=1", CHAOS_EINVAL, "guest.cfg:1:1: expected a key, not =" },
+        { "memory=\n64", CHAOS_EINVAL,
+          "guest.cfg:1:8: memory: expected a number, a string in quotes or a "
+          "[list] before the end of the line" },
+        { "memory=64 vcpus=2", CHAOS_EINVAL,
+          "guest.cfg:1:11: memory: expected a newline or ; behind the value, "
+          "not vcpus" },
+        { "vif=['a'\n,'b'", CHAOS_EINVAL,
+          "guest.cfg:2:5: vif: expected a comma or ] in a list before the end "
+          "of the text" },
+        { "vif=['a' 'b']", CHAOS_EINVAL,
+          "guest.cfg:1:10: vif: expected a comma or ] in a list, not 'b'" },
+        { "extra='a'\nextra+=['b']", CHAOS_EINVAL,
+          "guest.cfg:2:8: extra: += cannot add a list to a string: add the same "
+          "kind" },
+        { "vif=['a']\nvif+='b'", CHAOS_EINVAL,
+          "guest.cfg:2:6: vif: += cannot add a string to a list: add the same "
+          "kind" },
         /* Numbers. */
-        {"memory=0", CHAOS_EINVAL,
-         NOT_UP_TO("8: memory", "0", "1 to 16777216")},
-        {"memory=16777217", CHAOS_EINVAL,
-         NOT_UP_TO("8: memory", "16777217", "1 to 16777216")},
-        {"memory='-1'", CHAOS_EINVAL,
-         NOT_UP_TO("8: memory", "\"-1\"", "1 to 16777216")},
-        {"memory='64M'", CHAOS_EINVAL,
-         NOT_UP_TO("8: memory", "\"64M\"", "1 to 16777216")},
-        {"memory=''", CHAOS_EINVAL,
-         NOT_UP_TO("8: memory", "\"\"", "1 to 16777216")},
-        {"memory=99999999999999999999", CHAOS_EINVAL,
-         NOT_UP_TO("8: memory", "99999999999999999999", "1 to 16777216")},
-        {"memory=[64]", CHAOS_EINVAL,
-         "guest.cfg:1:8: memory=[...]: this key takes one value: remove the "
-         "brackets"},
-        {"memory=6\nmemory+=4", CHAOS_EINVAL,
-         "guest.cfg:2:9: memory=64: += cannot add to a number: use ="},
-        {"maxmem=0", CHAOS_EINVAL,
-         NOT_UP_TO("8: maxmem", "0", "1 to 16777216")},
-        {"vcpus=0", CHAOS_EINVAL, NOT_UP_TO("7: vcpus", "0", "1 to 128")},
-        {"vcpus=129", CHAOS_EINVAL, NOT_UP_TO("7: vcpus", "129", "1 to 128")},
-        {"max_grant_frames=0", CHAOS_EINVAL,
-         NOT_UP_TO("18: max_grant_frames", "0", "1 to 2147483647")},
-        {"max_event_channels='-1'", CHAOS_EINVAL,
-         NOT_UP_TO("20: max_event_channels", "\"-1\"", "0 to 2147483647")},
+        { "memory=0", CHAOS_EINVAL,
+          NOT_UP_TO("8: memory", "0", "1 to 16777216") },
+        { "memory=16777217", CHAOS_EINVAL,
+          NOT_UP_TO("8: memory", "16777217", "1 to 16777216") },
+        { "memory='-1'", CHAOS_EINVAL,
+          NOT_UP_TO("8: memory", "\"-1\"", "1 to 16777216") },
+        { "memory='64M'", CHAOS_EINVAL,
+          NOT_UP_TO("8: memory", "\"64M\"", "1 to 16777216") },
+        { "memory=''", CHAOS_EINVAL,
+          NOT_UP_TO("8: memory", "\"\"", "1 to 16777216") },
+        { "memory=99999999999999999999", CHAOS_EINVAL,
+          NOT_UP_TO("8: memory", "99999999999999999999", "1 to 16777216") },
+        { "memory=[64]", CHAOS_EINVAL,
+          "guest.cfg:1:8: memory=[...]: this key takes one value: remove the "
+          "brackets" },
+        { "memory=6\nmemory+=4", CHAOS_EINVAL,
+          "guest.cfg:2:9: memory=64: += cannot add to a number: use =" },
+        { "maxmem=0", CHAOS_EINVAL,
+          NOT_UP_TO("8: maxmem", "0", "1 to 16777216") },
+        { "vcpus=0", CHAOS_EINVAL, NOT_UP_TO("7: vcpus", "0", "1 to 128") },
+        { "vcpus=129", CHAOS_EINVAL, NOT_UP_TO("7: vcpus", "129", "1 to 128") },
+        { "max_grant_frames=0", CHAOS_EINVAL,
+          NOT_UP_TO("18: max_grant_frames", "0", "1 to 2147483647") },
+        { "max_event_channels='-1'", CHAOS_EINVAL,
+          NOT_UP_TO("20: max_event_channels", "\"-1\"", "0 to 2147483647") },
         /* Words. */
-        {"type='hvm'", CHAOS_ENOTSUP,
-         "guest.cfg:1:6: type=\"hvm\": HVM guests are not supported: use "
-         "\"pvh\" or \"pv\""},
-        {"type='p'", CHAOS_EINVAL,
-         "guest.cfg:1:6: type=\"p\": no such type: use \"pvh\" or \"pv\""},
-        {"builder='hvm'", CHAOS_ENOTSUP,
-         "guest.cfg:1:9: builder=\"hvm\": HVM guests are not supported: use "
-         "type=\"pvh\" or type=\"pv\" instead"},
-        {"builder='linux'", CHAOS_EINVAL,
-         "guest.cfg:1:9: builder=\"linux\": no such builder: remove the key "
-         "and set type="},
-        {"on_crash='coredump-restart'", CHAOS_ENOTSUP,
-         "guest.cfg:1:10: on_crash=\"coredump-restart\": this action is not "
-         "supported: use \"destroy\", \"restart\" or \"preserve\""},
-        {"on_reboot='rename-restart'", CHAOS_ENOTSUP,
-         "guest.cfg:1:11: on_reboot=\"rename-restart\": this action is not "
-         "supported: use \"destroy\", \"restart\" or \"preserve\""},
-        {"on_poweroff='halt'", CHAOS_EINVAL,
-         "guest.cfg:1:13: on_poweroff=\"halt\": no such action: use "
-         "\"destroy\", \"restart\" or \"preserve\""},
-        {"uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f'", CHAOS_EINVAL,
-         "guest.cfg:1:6: uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f\": not a "
-         "UUID: write it like \"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\""},
-        {"uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1a'", CHAOS_EINVAL,
-         "guest.cfg:1:6: uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1a\": not a "
-         "UUID: write it like \"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\""},
-        {"name=['a']", CHAOS_EINVAL,
-         "guest.cfg:1:6: name=[...]: this key takes one value: remove the "
-         "brackets"},
+        { "type='hvm'", CHAOS_ENOTSUP,
+          "guest.cfg:1:6: type=\"hvm\": HVM guests are not supported: use "
+          "\"pvh\" or \"pv\"" },
+        { "type='p'", CHAOS_EINVAL,
+          "guest.cfg:1:6: type=\"p\": no such type: use \"pvh\" or \"pv\"" },
+        { "builder='hvm'", CHAOS_ENOTSUP,
+          "guest.cfg:1:9: builder=\"hvm\": HVM guests are not supported: use "
+          "type=\"pvh\" or type=\"pv\" instead" },
+        { "builder='linux'", CHAOS_EINVAL,
+          "guest.cfg:1:9: builder=\"linux\": no such builder: remove the key "
+          "and set type=" },
+        { "on_crash='coredump-restart'", CHAOS_ENOTSUP,
+          "guest.cfg:1:10: on_crash=\"coredump-restart\": this action is not "
+          "supported: use \"destroy\", \"restart\" or \"preserve\"" },
+        { "on_reboot='rename-restart'", CHAOS_ENOTSUP,
+          "guest.cfg:1:11: on_reboot=\"rename-restart\": this action is not "
+          "supported: use \"destroy\", \"restart\" or \"preserve\"" },
+        { "on_poweroff='halt'", CHAOS_EINVAL,
+          "guest.cfg:1:13: on_poweroff=\"halt\": no such action: use "
+          "\"destroy\", \"restart\" or \"preserve\"" },
+        { "uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f'", CHAOS_EINVAL,
+          "guest.cfg:1:6: uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f\": not a "
+          "UUID: write it like \"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\"" },
+        { "uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1a'", CHAOS_EINVAL,
+          "guest.cfg:1:6: uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1a\": not a "
+          "UUID: write it like \"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\"" },
+        { "name=['a']", CHAOS_EINVAL,
+          "guest.cfg:1:6: name=[...]: this key takes one value: remove the "
+          "brackets" },
         /* CPUs; the position is the item's. */
-        {"cpus='node:0'", CHAOS_ENOTSUP,
-         "guest.cfg:1:6: cpus=\"node:0\": NUMA nodes are not supported by this "
-         "version of chaos: name the CPUs"},
-        {"cpus=['0',\n  'x']", CHAOS_EINVAL,
-         "guest.cfg:2:3: cpus=[...]: not a list of CPUs: write it like "
-         "\"0-3,5,^1\" or \"all\""},
-        {"cpus=['0', ['1']]", CHAOS_EINVAL,
-         "guest.cfg:1:12: cpus=[...]: a list within the list: write one string "
-         "for each vCPU"},
+        { "cpus='node:0'", CHAOS_ENOTSUP,
+          "guest.cfg:1:6: cpus=\"node:0\": NUMA nodes are not supported by this "
+          "version of chaos: name the CPUs" },
+        { "cpus=['0',\n  'x']", CHAOS_EINVAL,
+          "guest.cfg:2:3: cpus=[...]: not a list of CPUs: write it like "
+          "\"0-3,5,^1\" or \"all\"" },
+        { "cpus=['0', ['1']]", CHAOS_EINVAL,
+          "guest.cfg:1:12: cpus=[...]: a list within the list: write one string "
+          "for each vCPU" },
         /* Keys. */
-        {"memroy=64", CHAOS_EINVAL,
-         "guest.cfg:1:1: memroy=64: unknown key: did you mean memory? If not, "
-         "remove it"},
-        {"a=1;\n frobnicate = 'x'", CHAOS_EINVAL,
-         "guest.cfg:1:1: a=1: unknown key: remove it; chaos.cfg(5) lists those "
-         "that exist"},
-        {"name='a'\n\n  vif = ['bridge=br0']", CHAOS_ENOTSUP,
-         "guest.cfg:3:3: vif=[...]: not supported: remove the key. This "
-         "version of chaos has no such device."},
-        {"nestedhvm=1", CHAOS_ENOTSUP,
-         "guest.cfg:1:1: nestedhvm=1: not supported: remove the key. chaos "
-         "shows guests the processor that Xen shows by default."},
-        {"bootloader='pygrub'", CHAOS_ENOTSUP,
-         "guest.cfg:1:1: bootloader=\"pygrub\": not supported: remove the key. "
-         "chaos loads the file that kernel names and nothing else."},
+        { "memroy=64", CHAOS_EINVAL,
+          "guest.cfg:1:1: memroy=64: unknown key: did you mean memory? If not, "
+          "remove it" },
+        { "a=1;\n frobnicate = 'x'", CHAOS_EINVAL,
+          "guest.cfg:1:1: a=1: unknown key: remove it; chaos.cfg(5) lists those "
+          "that exist" },
+        { "name='a'\n\n  vif = ['bridge=br0']", CHAOS_ENOTSUP,
+          "guest.cfg:3:3: vif=[...]: not supported: remove the key. This "
+          "version of chaos has no such device." },
+        { "nestedhvm=1", CHAOS_ENOTSUP,
+          "guest.cfg:1:1: nestedhvm=1: not supported: remove the key. chaos "
+          "shows guests the processor that Xen shows by default." },
+        { "bootloader='pygrub'", CHAOS_ENOTSUP,
+          "guest.cfg:1:1: bootloader=\"pygrub\": not supported: remove the key. "
+          "chaos loads the file that kernel names and nothing else." },
     };
 
     (void)state;
@@ -368,7 +368,7 @@ static void test_long_values_are_shortened(void **state)
 {
     char text[1024], message[CHAOS_ERROR_MESSAGE_MAX];
     struct chaos_config *config = NULL;
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
 
     (void)state;
     memset(text, 'a', sizeof(text));
@@ -395,17 +395,17 @@ static void test_suggestions(void **state)
         const char *name;
         const char *suggestion;
     } cases[] = {
-        {"memmory", "memory"},
-        {"memry", "memory"},
-        {"mxamem", "maxmem"},
-        {"kernal", "kernel"},
-        {"vcpu", "vcpus"},
-        {"cpu", "cpus"},
-        {"on_power_off", "on_poweroff"},
-        {"nmae", "name"},
-        {"vifs", "vif"},
-        {"command", NULL},
-        {"xy", NULL},
+        { "memmory", "memory" },
+        { "memry", "memory" },
+        { "mxamem", "maxmem" },
+        { "kernal", "kernel" },
+        { "vcpu", "vcpus" },
+        { "cpu", "cpus" },
+        { "on_power_off", "on_poweroff" },
+        { "nmae", "name" },
+        { "vifs", "vif" },
+        { "command", NULL },
+        { "xy", NULL },
     };
 
     (void)state;
@@ -510,7 +510,7 @@ static void test_xl_keys_are_known(void **state)
     memcpy(copy, keys, sizeof(keys));
     while ((key = strtok_r(rest, " ", &rest))) {
         struct chaos_config *config = NULL;
-        struct chaos_error err = {0};
+        struct chaos_error err = { 0 };
         char text[64];
         int rc;
 
@@ -533,37 +533,37 @@ static void test_set(void **state)
         const char *assignment;
         const char *line; /* of the formatted configuration */
     } cases[] = {
-        {"name=foo", "name=\"foo\"\n"},
-        {"  name =\tfoo  ", "name=\"foo\"\n"},
-        {"name='foo'", "name=\"foo\"\n"},
-        {"name=12ab", "name=\"12ab\"\n"},
-        {"name=x-1", "name=\"x-1\"\n"},
-        {"kernel=/boot/vmlinuz", "kernel=\"/boot/vmlinuz\"\n"},
-        {"kernel=C:\\x", "kernel=\"C:\\\\x\"\n"},
-        {"cmdline=a b  c", "cmdline=\"a b  c\"\n"},
-        {"cmdline=a=b;c # d", "cmdline=\"a=b;c # d\"\n"},
-        {"cmdline=it's", "cmdline=\"it's\"\n"},
-        {"cmdline=", "cmdline=\"\"\n"},
-        {"cmdline=\"a\\tb\" # c", "cmdline=\"a\tb\"\n"},
-        {"extra+=b c", "extra=\"ab c\"\n"},
-        {"extra+=\"b\"", "extra=\"ab\"\n"},
-        {"root+=x", "root=\"x\"\n"},
-        {"memory=16", "memory=16\n"},
-        {"memory=0x10 # hex", "memory=16\n"},
-        {"memory=16;", "memory=16\n"},
-        {"maxmem=128", "memory=128\nmaxmem=128\n"},
-        {"type=pvh", "type=\"pvh\"\n"},
-        {"uuid=7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1",
-         "uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\"\n"},
-        {"cpus=0-3,^2", "cpus=\"0-1,3\"\n"},
-        {"cpus=['1','2']", "cpus=[\"1\", \"2\"]\n"},
-        {"on_crash=restart", "on_crash=\"restart\"\n"},
+        { "name=foo", "name=\"foo\"\n" },
+        { "  name =\tfoo  ", "name=\"foo\"\n" },
+        { "name='foo'", "name=\"foo\"\n" },
+        { "name=12ab", "name=\"12ab\"\n" },
+        { "name=x-1", "name=\"x-1\"\n" },
+        { "kernel=/boot/vmlinuz", "kernel=\"/boot/vmlinuz\"\n" },
+        { "kernel=C:\\x", "kernel=\"C:\\\\x\"\n" },
+        { "cmdline=a b  c", "cmdline=\"a b  c\"\n" },
+        { "cmdline=a=b;c # d", "cmdline=\"a=b;c # d\"\n" },
+        { "cmdline=it's", "cmdline=\"it's\"\n" },
+        { "cmdline=", "cmdline=\"\"\n" },
+        { "cmdline=\"a\\tb\" # c", "cmdline=\"a\tb\"\n" },
+        { "extra+=b c", "extra=\"ab c\"\n" },
+        { "extra+=\"b\"", "extra=\"ab\"\n" },
+        { "root+=x", "root=\"x\"\n" },
+        { "memory=16", "memory=16\n" },
+        { "memory=0x10 # hex", "memory=16\n" },
+        { "memory=16;", "memory=16\n" },
+        { "maxmem=128", "memory=128\nmaxmem=128\n" },
+        { "type=pvh", "type=\"pvh\"\n" },
+        { "uuid=7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1",
+          "uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\"\n" },
+        { "cpus=0-3,^2", "cpus=\"0-1,3\"\n" },
+        { "cpus=['1','2']", "cpus=[\"1\", \"2\"]\n" },
+        { "on_crash=restart", "on_crash=\"restart\"\n" },
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct chaos_config *config = parsed(base);
-        struct chaos_error err = {.message = "untouched"};
+        struct chaos_error err = { .message = "untouched" };
         char *text;
 
         if (chaos_config_set(chaos, config, cases[i].assignment, &err) < 0)
@@ -584,42 +584,43 @@ static void test_set_refused(void **state)
         int code;
         const char *message;
     } cases[] = {
-        {"", CHAOS_EINVAL, "override:1:1: nothing is set: write key=value"},
-        {"# x", CHAOS_EINVAL, "override:1:1: nothing is set: write key=value"},
-        {"memory", CHAOS_EINVAL,
-         "override:1:7: memory: expected = or += behind the key before the end "
-         "of the text"},
-        {"memory=1;vcpus=2", CHAOS_EINVAL,
-         "override:1:1: more than one key: set one at a time"},
-        {"memory = none", CHAOS_EINVAL,
-         "override:1:10: memory=\"none\": not a number from 1 to 16777216: "
-         "write one of these"},
-        {"name=\"web", CHAOS_EINVAL,
-         "override:1:6: name: string without its end: add \" on the same line "
-         "(a newline inside a string is written \\n)"},
-        {"name=a\nb", CHAOS_EINVAL,
-         "override:1:6: name: a string needs quotes: write \"a\""},
-        {"vif=['x'", CHAOS_EINVAL,
-         "override:1:9: vif: expected a comma or ] in a list before the end of "
-         "the text"},
-        {"vif=bridge=br0", CHAOS_ENOTSUP,
-         "override:1:1: vif=\"bridge=br0\": not supported: remove the key. "
-         "This version of chaos has no such device."},
-        {"memroy=3", CHAOS_EINVAL,
-         "override:1:1: memroy=3: unknown key: did you mean memory? If not, "
-         "remove it"},
-        {"memory+=3", CHAOS_EINVAL,
-         "override:1:1: memory=3: += cannot override this key: write the whole "
-         "value with ="},
-        {"cpus+=['3']", CHAOS_EINVAL,
-         "override:1:1: cpus=[...]: += cannot override this key: write the "
-         "whole value with ="},
-        {"cpus=['1','x']", CHAOS_EINVAL,
-         "override:1:11: cpus=[...]: not a list of CPUs: write it like "
-         "\"0-3,5,^1\" or \"all\""},
-        {"Name=x", CHAOS_EINVAL,
-         "override:1:1: unexpected 'N': a value that is not a number needs "
-         "quotes, a key is written in lower case"},
+        { "", CHAOS_EINVAL, "override:1:1: nothing is set: write key=value" },
+        { "# x", CHAOS_EINVAL,
+          "override:1:1: nothing is set: write key=value" },
+        { "memory", CHAOS_EINVAL,
+          "override:1:7: memory: expected = or += behind the key before the end "
+          "of the text" },
+        { "memory=1;vcpus=2", CHAOS_EINVAL,
+          "override:1:1: more than one key: set one at a time" },
+        { "memory = none", CHAOS_EINVAL,
+          "override:1:10: memory=\"none\": not a number from 1 to 16777216: "
+          "write one of these" },
+        { "name=\"web", CHAOS_EINVAL,
+          "override:1:6: name: string without its end: add \" on the same line "
+          "(a newline inside a string is written \\n)" },
+        { "name=a\nb", CHAOS_EINVAL,
+          "override:1:6: name: a string needs quotes: write \"a\"" },
+        { "vif=['x'", CHAOS_EINVAL,
+          "override:1:9: vif: expected a comma or ] in a list before the end of "
+          "the text" },
+        { "vif=bridge=br0", CHAOS_ENOTSUP,
+          "override:1:1: vif=\"bridge=br0\": not supported: remove the key. "
+          "This version of chaos has no such device." },
+        { "memroy=3", CHAOS_EINVAL,
+          "override:1:1: memroy=3: unknown key: did you mean memory? If not, "
+          "remove it" },
+        { "memory+=3", CHAOS_EINVAL,
+          "override:1:1: memory=3: += cannot override this key: write the whole "
+          "value with =" },
+        { "cpus+=['3']", CHAOS_EINVAL,
+          "override:1:1: cpus=[...]: += cannot override this key: write the "
+          "whole value with =" },
+        { "cpus=['1','x']", CHAOS_EINVAL,
+          "override:1:11: cpus=[...]: not a list of CPUs: write it like "
+          "\"0-3,5,^1\" or \"all\"" },
+        { "Name=x", CHAOS_EINVAL,
+          "override:1:1: unexpected 'N': a value that is not a number needs "
+          "quotes, a key is written in lower case" },
     };
     struct chaos_config *config =
         parsed(MINIMAL "cpus=['5','6']; extra='x'; memory=4");
@@ -627,7 +628,7 @@ static void test_set_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct chaos_error err = {0};
+        struct chaos_error err = { 0 };
         char *after;
 
         assert_int_equal(
@@ -653,45 +654,45 @@ static void test_check(void **state)
         const char *override; /* or NULL */
         const char *message;  /* NULL: it is fine */
     } cases[] = {
-        {MINIMAL, NULL, NULL},
-        {MINIMAL "builder='generic'", NULL, NULL},
-        {MINIMAL "builder='generic'; type='pv'", NULL, NULL},
-        {MINIMAL "memory=64; maxmem=64", NULL, NULL},
-        {MINIMAL "name='0x1'", NULL, NULL},
-        {MINIMAL "name='\xc3\xa4 b'", NULL, NULL},
-        {"kernel='k'", NULL, "guest.cfg: name is not set: add name=\"...\""},
-        {"name='web'", NULL,
-         "guest.cfg: kernel is not set: add kernel=\"/path/to/unikernel\""},
-        {MINIMAL "name=''", NULL,
-         "guest.cfg:3:6: name=\"\": empty: give the guest a name"},
-        {MINIMAL "name='a/b'", NULL,
-         "guest.cfg:3:6: name=\"a/b\": a / in a name: remove it"},
-        {MINIMAL "name='a\\nb'", NULL,
-         "guest.cfg:3:6: name=\"a...\": control character 0x0a in a name: "
-         "remove it"},
-        {MINIMAL "name='ab\\x7f'", NULL,
-         "guest.cfg:3:6: name=\"ab...\": control character 0x7f in a name: "
-         "remove it"},
-        {MINIMAL, " name=007",
-         "override:1:7: name=\"007\": would be taken for a domid: add a "
-         "letter"},
-        {MINIMAL "kernel=''", NULL,
-         "guest.cfg:3:8: kernel=\"\": empty: name the unikernel's image"},
-        {MINIMAL "ramdisk=''", NULL,
-         "guest.cfg:3:9: ramdisk=\"\": empty: name a file or remove the key"},
-        {MINIMAL "builder='generic'", "type=pvh",
-         "guest.cfg:3:9: builder=\"generic\": contradicts type=\"pvh\": remove "
-         "it"},
-        {MINIMAL "memory=64\nmaxmem=63", NULL,
-         "guest.cfg:4:8: maxmem=63: below memory=64: raise it or remove it"},
-        {MINIMAL "maxmem=64", "memory=65",
-         "guest.cfg:3:8: maxmem=64: below memory=65: raise it or remove it"},
+        { MINIMAL, NULL, NULL },
+        { MINIMAL "builder='generic'", NULL, NULL },
+        { MINIMAL "builder='generic'; type='pv'", NULL, NULL },
+        { MINIMAL "memory=64; maxmem=64", NULL, NULL },
+        { MINIMAL "name='0x1'", NULL, NULL },
+        { MINIMAL "name='\xc3\xa4 b'", NULL, NULL },
+        { "kernel='k'", NULL, "guest.cfg: name is not set: add name=\"...\"" },
+        { "name='web'", NULL,
+          "guest.cfg: kernel is not set: add kernel=\"/path/to/unikernel\"" },
+        { MINIMAL "name=''", NULL,
+          "guest.cfg:3:6: name=\"\": empty: give the guest a name" },
+        { MINIMAL "name='a/b'", NULL,
+          "guest.cfg:3:6: name=\"a/b\": a / in a name: remove it" },
+        { MINIMAL "name='a\\nb'", NULL,
+          "guest.cfg:3:6: name=\"a...\": control character 0x0a in a name: "
+          "remove it" },
+        { MINIMAL "name='ab\\x7f'", NULL,
+          "guest.cfg:3:6: name=\"ab...\": control character 0x7f in a name: "
+          "remove it" },
+        { MINIMAL, " name=007",
+          "override:1:7: name=\"007\": would be taken for a domid: add a "
+          "letter" },
+        { MINIMAL "kernel=''", NULL,
+          "guest.cfg:3:8: kernel=\"\": empty: name the unikernel's image" },
+        { MINIMAL "ramdisk=''", NULL,
+          "guest.cfg:3:9: ramdisk=\"\": empty: name a file or remove the key" },
+        { MINIMAL "builder='generic'", "type=pvh",
+          "guest.cfg:3:9: builder=\"generic\": contradicts type=\"pvh\": remove "
+          "it" },
+        { MINIMAL "memory=64\nmaxmem=63", NULL,
+          "guest.cfg:4:8: maxmem=63: below memory=64: raise it or remove it" },
+        { MINIMAL "maxmem=64", "memory=65",
+          "guest.cfg:3:8: maxmem=64: below memory=65: raise it or remove it" },
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct chaos_config *config = parsed(cases[i].text);
-        struct chaos_error err = {.message = "untouched"};
+        struct chaos_error err = { .message = "untouched" };
         int rc;
 
         if (cases[i].override)
@@ -710,7 +711,7 @@ static void test_check_lengths(void **state)
     char name[CHAOS__NAME_MAX + 2], line[1025];
     char text[2048];
     struct chaos_config *config;
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
 
     (void)state;
     memset(name, 'n', sizeof(name));
@@ -749,13 +750,13 @@ static void test_command_line(void **state)
         const char *line;
         unsigned warnings;
     } cases[] = {
-        {"", "", 0},
-        {"extra='a b'", "a b", 0},
-        {"root='/dev/xvda'", "root=/dev/xvda", 0},
-        {"root='/dev/xvda'; extra='ro'", "root=/dev/xvda ro", 0},
-        {"cmdline='c'", "c", 0},
-        {"cmdline='c'; root='r'; extra='e'", "c", 1},
-        {"cmdline=''; extra='e'", "", 1},
+        { "", "", 0 },
+        { "extra='a b'", "a b", 0 },
+        { "root='/dev/xvda'", "root=/dev/xvda", 0 },
+        { "root='/dev/xvda'; extra='ro'", "root=/dev/xvda ro", 0 },
+        { "cmdline='c'", "c", 0 },
+        { "cmdline='c'; root='r'; extra='e'", "c", 1 },
+        { "cmdline=''; extra='e'", "", 1 },
     };
 
     (void)state;
@@ -783,18 +784,18 @@ static void test_cpus(void **state)
         const char *cpus;
         const char *formatted; /* NULL: there is no cpus= */
     } cases[] = {
-        {"'all'", NULL},
-        {"[]", NULL},
-        {"0", "\"0\""},
-        {"'0-3,5,^1'", "\"0,2-3,5\""},
-        {"'^1,0-3'", "\"0-3\""},
-        {"'all,^0-1021'", "\"1022-1023\""},
-        {"'3,all,^1-1023'", "\"0\""},
-        {"' 1,, 2 ,3 - 4,'", "\"1-4\""},
-        {"'63,64,127,128'", "\"63-64,127-128\""},
-        {"'008'", "\"8\""},
-        {"['1']", "[\"1\", \"all\"]"},
-        {"['1', 'all', 3]", "[\"1\", \"all\", \"3\"]"},
+        { "'all'", NULL },
+        { "[]", NULL },
+        { "0", "\"0\"" },
+        { "'0-3,5,^1'", "\"0,2-3,5\"" },
+        { "'^1,0-3'", "\"0-3\"" },
+        { "'all,^0-1021'", "\"1022-1023\"" },
+        { "'3,all,^1-1023'", "\"0\"" },
+        { "' 1,, 2 ,3 - 4,'", "\"1-4\"" },
+        { "'63,64,127,128'", "\"63-64,127-128\"" },
+        { "'008'", "\"8\"" },
+        { "['1']", "[\"1\", \"all\"]" },
+        { "['1', 'all', 3]", "[\"1\", \"all\", \"3\"]" },
     };
     static const char *const refused[] = {
         "",    "^1",  "1-0",  "0,3-2", "1024", "0-1024", "99999999999999999999",
@@ -936,7 +937,7 @@ static void test_load(void **state)
     char path[] = "/tmp/chaos-test-config-XXXXXX";
     char message[256];
     struct chaos_config *config = NULL;
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
 
     (void)state;
     write_file(path, MINIMAL, strlen(MINIMAL));
@@ -967,11 +968,11 @@ static void test_load(void **state)
 /* A size around each step in which the file's buffer grows. */
 static void test_load_sizes(void **state)
 {
-    static const size_t sizes[] = {4095,  4096,  4097,    16383,  16384,
-                                   16385, 65536, 1048575, 1048576};
+    static const size_t sizes[] = { 4095,  4096,  4097,    16383,  16384,
+                                    16385, 65536, 1048575, 1048576 };
     char *text = malloc(CHAOS__SYNTAX_BYTES_MAX + 1);
     struct chaos_config *config = NULL;
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
     char message[256];
 
     (void)state;
@@ -992,7 +993,8 @@ static void test_load_sizes(void **state)
         char path[] = "/tmp/chaos-test-config-XXXXXX";
 
         write_file(path, text, CHAOS__SYNTAX_BYTES_MAX);
-        truncate(path, (off_t)(CHAOS__SYNTAX_BYTES_MAX + excess));
+        assert_int_equal(
+            truncate(path, (off_t)(CHAOS__SYNTAX_BYTES_MAX + excess)), 0);
         assert_int_equal(chaos_config_load(chaos, path, &config, &err),
                          CHAOS_EINVAL);
         snprintf(message, sizeof(message),
@@ -1010,7 +1012,7 @@ static void test_load_stdin(void **state)
     static const char text[] = MINIMAL "memroy=1\n";
     const int saved = dup(STDIN_FILENO);
     struct chaos_config *config = NULL;
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
     int fds[2], rc;
 
     (void)state;
@@ -1077,7 +1079,7 @@ static int parse_cpus(unsigned count, struct chaos_error *err)
 
 static void test_bounds(void **state)
 {
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
 
     (void)state;
     assert_int_equal(parse_nested(32, &err), 0);

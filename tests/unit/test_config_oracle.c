@@ -193,19 +193,19 @@ static const struct difference {
     bool chaos_accepts;
     const char *why;
 } differences[] = {
-    {"a=1 # c", false, true,
-     "A comment that ends the text without a newline is a comment."},
-    {"# c", false, true, "The same."},
-    {"a=1!", true, false,
-     "A character that has no business there is refused at the end of the "
-     "text as anywhere else."},
-    {"a=1 +", true, false, "The same."},
-    {"a='\\x41'\n", false, true,
-     "xl knows \\x but asks for more digits than it reads."},
-    {"a='\\101'\n", true, true,
-     "xl reads a number behind the first digit and drops both; here it is "
-     "the byte that it is in C."},
-    {"a='\\0'\n", false, false, "Nobody can have a NUL in a string."},
+    { "a=1 # c", false, true,
+      "A comment that ends the text without a newline is a comment." },
+    { "# c", false, true, "The same." },
+    { "a=1!", true, false,
+      "A character that has no business there is refused at the end of the "
+      "text as anywhere else." },
+    { "a=1 +", true, false, "The same." },
+    { "a='\\x41'\n", false, true,
+      "xl knows \\x but asks for more digits than it reads." },
+    { "a='\\101'\n", true, true,
+      "xl reads a number behind the first digit and drops both; here it is "
+      "the byte that it is in C." },
+    { "a='\\0'\n", false, false, "Nobody can have a NUL in a string." },
 };
 
 static void *checked(void *memory)
@@ -361,7 +361,7 @@ static bool compare(const char *text, size_t length)
 {
     const struct chaos__setting *setting;
     struct chaos__syntax syntax;
-    struct chaos_error err = {0};
+    struct chaos_error err = { 0 };
     XLU_Config *xl;
     int rc;
 
@@ -570,7 +570,7 @@ static void test_differences(void **state)
         const struct difference *difference = &differences[i];
         const size_t length = strlen(difference->text);
         struct chaos__syntax syntax;
-        struct chaos_error err = {0};
+        struct chaos_error err = { 0 };
         XLU_Config *xl = xl_parse(difference->text, length);
         int rc = chaos__syntax_parse(&syntax, difference->text, length, "test",
                                      &err);

@@ -14,7 +14,7 @@ END
     # A fifo holds the guest's input open until its prompt has been seen.
     rm -f in && mkfifo in
     (exec 3>in; until_true 120 grep -q 'guest: up' out
-     until_true 20 grep -q '[#$] *$' out; echo 'echo $((6 * 7)); poweroff -f' >&3
+     until_true 20 grep -q '[#$] ' out; echo 'echo $((6 * 7)); poweroff -f' >&3
      until_true 30 grep -q '^42' out) >/dev/null &
     timeout 180 chaos create -c linux.cfg <in >out 2>&1
     tail -20 out

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long create and destroy take inside a process that uses libchaos, in
+ * nanoseconds of this machine's clock; see spawn.c.
+ *
+ *     inprocess [-n TIMES] [-r RUNNING] TYPE KERNEL
+ *
+ * starts RUNNING guests, then creates and destroys one more TIMES times,
+ * prints "create NS" and "destroy NS" each time, and destroys the guests.  The
+ * configuration is parsed before: that is not part of the time.
+ */
+#include <err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <chaos/chaos.h>
+
+static struct chaos *chaos;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Lets what the last step left to Xen and to the guest come to its end. */
+static void settle(void)
+{
+    const struct timespec while_ = { .tv_nsec = 100000000 };
+
+    nanosleep(&while_, NULL);
+}
+
+static struct chaos_config *configure(const char *type, const char *kernel,
+                                      unsigned number)
+{
+    struct chaos_config *config;
+    struct chaos_error error;
+    char text[1024];
+
+    snprintf(text, sizeof text,
+             "name = \"inprocess%u\"\ntype = \"%s\"\nkernel = \"%s\"\n"
+             "memory = 4\n",
+             number, type, kernel);
+    if (chaos_config_parse(chaos, text, "inprocess", &config, &error) < 0)
+        errx(1, "%s", error.message);
+    return config;
+}
+
+static uint64_t create(const struct chaos_config *config, uint32_t *domid)
+{
+    struct chaos_error error;
+    uint64_t start = now_ns(), end;
+
+    if (chaos_guest_create(chaos, config, 0, domid, &error) < 0)
+        errx(1, "%s", error.message);
+    end = now_ns();
+    return end - start;
+}
+
+static uint64_t destroy(uint32_t domid)
+{
+    struct chaos_error error;
+    uint64_t start = now_ns(), end;
+
+    if (chaos_guest_destroy(chaos, domid, &error) < 0)
+        errx(1, "%s", error.message);
+    end = now_ns();
+    return end - start;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long times = 1, running = 0, i;
+    struct chaos_config *config;
+    struct chaos_error error;
+    uint64_t create_ns, destroy_ns;
+    uint32_t *domids, domid;
+    int option;
+
+    while ((option = getopt(argc, argv, "n:r:")) != -1)
+        if (option == 'n')
+            times = strtoul(optarg, NULL, 10);
+        else if (option == 'r')
+            running = strtoul(optarg, NULL, 10);
+        else
+            return 2;
+    if (argc - optind != 2 || running > CHAOS_DOMID_END)
+        errx(2, "usage: inprocess [-n TIMES] [-r RUNNING] TYPE KERNEL");
+    domids = calloc(running + 1, sizeof *domids);
+    if (!domids)
+        err(1, NULL);
+    if (chaos_open(NULL, &chaos, &error) < 0)
+        errx(1, "%s", error.message);
+    for (i = 0; i < running; i++) {
+        config = configure(argv[optind], argv[optind + 1], (unsigned)i);
+        create(config, &domids[i]);
+        chaos_config_free(config);
+    }
+    config = configure(argv[optind], argv[optind + 1], (unsigned)running);
+    for (i = 0; i < times; i++) {
+        settle();
+        create_ns = create(config, &domid);
+        settle();
+        destroy_ns = destroy(domid);
+        printf("create %llu\ndestroy %llu\n", (unsigned long long)create_ns,
+               (unsigned long long)destroy_ns);
+    }
+    chaos_config_free(config);
+    for (i = 0; i < running; i++)
+        destroy(domids[i]);
+    free(domids);
+    chaos_close(chaos);
+    return 0;
+}
