@@ -90,19 +90,22 @@ in_process() { # TYPE
         say "libchaos, $type: with $level running"
         settle
         inprocess -n 9 -r "$level" "$type" "$work/unikernels/$type/noop" >both.ns
-        sed -n 's/^create //p' both.ns | point libchaos create "$type" noxs "$level"
-        sed -n 's/^destroy //p' both.ns | point libchaos destroy "$type" noxs "$level"
+        sed -n 's/^create //p' both.ns >create.ns
+        sed -n 's/^destroy //p' both.ns >destroy.ns
+        point libchaos create "$type" noxs "$level" <create.ns
+        point libchaos destroy "$type" noxs "$level" <destroy.ns
     done
 }
 
 settle
-spawn -n 9 empty | point process spawn - - -
+spawn -n 9 empty >spawn.ns
+point process spawn - - - <spawn.ns
 for type in pvh pv; do
     pass chaos $type noxs 9
     in_process $type
 done
 for type in pvh pv; do
-    pass xl $type xenstore 3
+    pass xl $type xenstore 5
 done
 
 version=$(xl info | sed -n 's/^xen_version *: *//p')
