@@ -121,8 +121,7 @@ static void fill_madt(struct madt *madt, unsigned vcpus)
             .flags = 1,
         };
     finish(&madt->header, "APIC", 3,
-           offsetof(struct madt, apics) +
-               vcpus * sizeof(struct local_apic));
+           offsetof(struct madt, apics) + vcpus * sizeof(struct local_apic));
 }
 
 void chaos__acpi_write(uint8_t to[CHAOS__ACPI_SIZE], uint32_t address,
@@ -139,8 +138,7 @@ void chaos__acpi_write(uint8_t to[CHAOS__ACPI_SIZE], uint32_t address,
     tables->fadt.boot_architecture = BOOT_NO_VGA | BOOT_NO_RTC;
     tables->fadt.flags = FLAG_WBINVD | FLAG_NO_POWER_BUTTON |
                          FLAG_NO_SLEEP_BUTTON | FLAG_HARDWARE_REDUCED;
-    finish(&tables->fadt.header, "FACP", FADT_REVISION,
-           sizeof(tables->fadt));
+    finish(&tables->fadt.header, "FACP", FADT_REVISION, sizeof(tables->fadt));
     fill_madt(&tables->madt, vcpus);
     memcpy(tables->rsdp.signature, "RSD PTR ", 8);
     memcpy(tables->rsdp.oem, "chaos ", sizeof(tables->rsdp.oem));

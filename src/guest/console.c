@@ -33,10 +33,8 @@ int chaos_console_open(struct chaos *chaos, uint32_t domid,
     struct chaos__slot *slot;
     uint64_t frame;
     void *address;
-    int rc = chaos__ready(chaos, err);
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
     if (rc < 0)
         return rc;
     console = calloc(1, sizeof(*console));

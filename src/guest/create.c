@@ -252,39 +252,38 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
 
 /* -------------------------------------------------------------- create */
 
+/* The slot may be a guest's that has ended: carry out what is due for it,
+ * then what it had is free or taken by its successor. */
+static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
+{
+    struct chaos__hv_domain domain;
+    int rc = chaos__guest_look(chaos, taken, &domain, NULL);
+
+    if (rc == CHAOS_ENOGUEST)
+        return 0;
+    return rc < 0 ? rc : chaos__guest_settle(chaos, taken, &domain, NULL);
+}
+
 /* A UUID that the user chose must be no other domain's: repair finds a
  * domain whose domid was not recorded by it. */
 static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
                       struct chaos_error *err)
 {
-    struct chaos__hv_domain domains[64];
-    uint32_t next = 0;
-    int count, i;
-
-    while ((count = chaos__hv_domain_list(chaos->hv, next, 64, domains, err)) >
-           0) {
-        for (i = 0; i < count; i++)
-            if (memcmp(domains[i].handle, uuid, 16) == 0)
-                return chaos__fail(err, CHAOS_EEXIST,
-                                   "uuid: domain %u has this UUID; choose "
-                                   "another, or none",
-                                   domains[i].domid);
-        next = domains[count - 1].domid + 1;
-    }
-    return count;
-}
-
-/* The name may be taken by a guest that has ended: carry out what is due for
- * it, then it is free or taken by its successor. */
-static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
-{
-    struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    uint32_t domid = taken->domid;
+    uint32_t domid;
+    int rc = chaos__find_by_handle(chaos, uuid, &domid, err);
 
-    if (chaos__guest_get(chaos, domid, &slot, &domain, NULL) < 0)
-        return 0;
-    return chaos__guest_settle(chaos, slot, &domain, NULL);
+    if (rc <= 0)
+        return rc;
+    slot = chaos__registry_by_domid(chaos->registry, domid);
+    if (slot && settle_taken(chaos, slot) == 0)
+        rc = chaos__find_by_handle(chaos, uuid, &domid, err);
+    if (rc <= 0)
+        return rc;
+    return chaos__fail(err, CHAOS_EEXIST,
+                       "uuid: domain %u has this UUID; choose another, or "
+                       "none",
+                       domid);
 }
 
 static int reserve(struct chaos *chaos, const struct chaos_config *config,

@@ -137,9 +137,7 @@ int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
     if (how != CHAOS_END_POWEROFF && how != CHAOS_END_REBOOT)
         return chaos__fail(err, CHAOS_EINVAL,
                            "a guest can be asked to power off or to reboot");
-    rc = chaos__ready(chaos, err);
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
+    rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
     if (rc < 0)
         return rc;
     if (!slot->control_frame)
@@ -204,10 +202,8 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
     enum chaos_guest_end end;
-    int rc = chaos__ready(chaos, err);
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
     if (rc < 0)
         return rc;
     while ((rc = look(chaos, domid, domain.handle, &end, err)) == 0) {

@@ -29,35 +29,60 @@ static bool is_domain_of(const struct chaos__slot *slot,
            memcmp(slot->uuid, domain->handle, CHAOS__HANDLE_SIZE) == 0;
 }
 
+int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
+                      struct chaos__hv_domain *domain_r,
+                      struct chaos_error *err)
+{
+    uint8_t uuid[CHAOS__HANDLE_SIZE];
+    int rc = CHAOS_ENOGUEST;
+
+    memcpy(uuid, slot->uuid, sizeof(uuid));
+    if (slot->domid != CHAOS__NO_DOMID)
+        rc = chaos__hv_domain_info(chaos->hv, slot->domid, domain_r, err);
+    if (rc == 0 && !is_domain_of(slot, domain_r))
+        rc = CHAOS_ENOGUEST;
+    if (rc == CHAOS_ENOGUEST && slot->state == CHAOS__SLOT_RUNNING) {
+        chaos__fail(err, rc, "guest %s has gone without chaos", slot->name);
+        forget(chaos, slot, uuid);
+    } else if (slot->state != CHAOS__SLOT_RUNNING) {
+        rc = chaos__fail(err, CHAOS_EBUSY,
+                         "guest %s: process %u is working on it; try again",
+                         slot->name, slot->owner_pid);
+    }
+    return rc;
+}
+
 int chaos__guest_get(struct chaos *chaos, uint32_t domid,
                      struct chaos__slot **slot_r,
                      struct chaos__hv_domain *domain_r, struct chaos_error *err)
 {
     struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
-    uint8_t uuid[CHAOS__HANDLE_SIZE];
     int rc;
 
-    if (slot)
-        memcpy(uuid, slot->uuid, sizeof(uuid));
-    rc = chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
-    if (slot &&
-        (rc == CHAOS_ENOGUEST || (rc == 0 && !is_domain_of(slot, domain_r)))) {
-        forget(chaos, slot, uuid);
-        slot = NULL;
+    if (slot) {
+        rc = chaos__guest_look(chaos, slot, domain_r, err);
+        *slot_r = slot;
+        if (rc != CHAOS_ENOGUEST)
+            return rc;
     }
+    /* Nobody's, or another toolstack's by now. */
+    rc = chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
     if (rc < 0)
         return rc;
-    if (!slot)
-        return chaos__fail(err, CHAOS_ENOTSUP,
-                           "domain %u was not made by chaos; use the "
-                           "toolstack that made it",
-                           domid);
-    if (slot->state != CHAOS__SLOT_RUNNING)
-        return chaos__fail(err, CHAOS_EBUSY,
-                           "guest %s: process %u is working on it; try again",
-                           slot->name, slot->owner_pid);
-    *slot_r = slot;
-    return 0;
+    return chaos__fail(err, CHAOS_ENOTSUP,
+                       "domain %u was not made by chaos; use the toolstack "
+                       "that made it",
+                       domid);
+}
+
+int chaos__guest_open(struct chaos *chaos, uint32_t domid,
+                      struct chaos__slot **slot_r,
+                      struct chaos__hv_domain *domain_r,
+                      struct chaos_error *err)
+{
+    int rc = chaos__ready(chaos, err);
+
+    return rc < 0 ? rc : chaos__guest_get(chaos, domid, slot_r, domain_r, err);
 }
 
 /* A domid is decimal digits alone. */
@@ -81,7 +106,7 @@ static bool parse_domid(const char *text, uint32_t *domid_r)
 int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
                      struct chaos_error *err)
 {
-    struct chaos__hv_domain domain;
+    struct chaos__hv_domain domain = { .domid = CHAOS__NO_DOMID };
     struct chaos__slot *slot;
     uint32_t domid;
     int rc = chaos__ready(chaos, err);
@@ -90,25 +115,19 @@ int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
         return rc;
     slot = chaos__registry_by_name(chaos->registry, name);
     if (slot)
-        domid = slot->domid;
+        rc = chaos__guest_look(chaos, slot, &domain, err);
     else if (strcmp(name, DOM0_NAME) == 0)
-        domid = 0;
-    else if (!parse_domid(name, &domid))
-        domid = CHAOS__NO_DOMID;
-    if (domid == CHAOS__NO_DOMID)
-        rc = CHAOS_ENOGUEST;
-    else if (slot)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
-    else
+        rc = chaos__hv_domain_info(chaos->hv, 0, &domain, err);
+    else if (parse_domid(name, &domid))
         rc = chaos__hv_domain_info(chaos->hv, domid, &domain, err);
-    if (rc < 0 && rc != CHAOS_ENOGUEST && rc != CHAOS_ENOTSUP)
-        return rc;
-    if (rc < 0)
-        return chaos__fail(err, CHAOS_ENOGUEST,
-                           "no guest %s; chaos list shows those that exist",
-                           name);
-    *domid_r = domid;
-    return 0;
+    else
+        rc = CHAOS_ENOGUEST;
+    if (rc == CHAOS_ENOGUEST)
+        chaos__fail(err, rc, "no guest %s; chaos list shows those that exist",
+                    name);
+    if (rc == 0)
+        *domid_r = domain.domid;
+    return rc;
 }
 
 /* ------------------------------------------------------------- reading */
@@ -196,14 +215,14 @@ static int read_domains(struct chaos *chaos,
     return 0;
 }
 
-/* Carries out what is due for the guests that have ended; returns how many
- * there were. */
+/* Carries out what is due for the guests that have ended; returns for how
+ * many that was tried. */
 static unsigned settle_ended(struct chaos *chaos,
                              const struct chaos__hv_domain *domains,
                              size_t count)
 {
     struct chaos__slot *slot;
-    unsigned settled = 0;
+    unsigned tried = 0;
     size_t i;
 
     for (i = 0; i < count; i++) {
@@ -212,35 +231,36 @@ static unsigned settle_ended(struct chaos *chaos,
         slot = chaos__registry_by_domid(chaos->registry, domains[i].domid);
         if (!slot || !is_domain_of(slot, &domains[i]))
             continue;
-        settled += chaos__guest_settle(chaos, slot, &domains[i], NULL) == 0;
+        chaos__guest_settle(chaos, slot, &domains[i], NULL);
+        tried++;
     }
-    return settled;
+    return tried;
 }
 
-/* Forgets the guests whose domains no longer exist.  `domains` is sorted. */
+static int compare_domids(const void *domid, const void *domain)
+{
+    uint32_t a = *(const uint32_t *)domid;
+    uint32_t b = ((const struct chaos__hv_domain *)domain)->domid;
+
+    return a < b ? -1 : a > b;
+}
+
+/* Forgets the guests whose domains no longer exist.  `domains` is sorted by
+ * domid, as Xen lists them. */
 static void forget_gone(struct chaos *chaos,
                         const struct chaos__hv_domain *domains, size_t count)
 {
-    uint8_t exists[CHAOS__DOMIDS / 8 + 1] = { 0 };
+    struct chaos__hv_domain domain, *found;
     struct chaos__slot *slot = NULL;
-    uint8_t uuid[CHAOS__HANDLE_SIZE];
-    size_t i;
 
-    for (i = 0; i < count; i++)
-        if (domains[i].domid < CHAOS__DOMIDS)
-            exists[domains[i].domid / 8] |=
-                (uint8_t)(1u << domains[i].domid % 8);
     while ((slot = chaos__registry_next(chaos->registry, slot))) {
-        if (slot->state != CHAOS__SLOT_RUNNING ||
-            slot->domid >= CHAOS__DOMIDS ||
-            (exists[slot->domid / 8] & 1u << slot->domid % 8))
+        if (slot->state != CHAOS__SLOT_RUNNING)
             continue;
-        memcpy(uuid, slot->uuid, sizeof(uuid));
+        found = bsearch(&slot->domid, domains, count, sizeof(*domains),
+                        compare_domids);
         /* It may have been made after the list was read: ask once more. */
-        if (chaos__hv_domain_info(chaos->hv, slot->domid,
-                                  &(struct chaos__hv_domain){ 0 },
-                                  NULL) == CHAOS_ENOGUEST)
-            forget(chaos, slot, uuid);
+        if (!found || !is_domain_of(slot, found))
+            chaos__guest_look(chaos, slot, &domain, NULL);
     }
 }
 
@@ -280,10 +300,8 @@ int chaos_guest_config(struct chaos *chaos, uint32_t domid,
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
     char *text;
-    int rc = chaos__ready(chaos, err);
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
     if (rc == 0)
         rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
     if (rc < 0)
@@ -309,10 +327,8 @@ int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__ready(chaos, err);
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
     if (rc == 0)
         rc = chaos__guest_end(chaos, slot, domain.handle, err);
     return rc;
@@ -323,10 +339,8 @@ int chaos_guest_pause(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__ready(chaos, err);
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
     if (rc == 0)
         rc = chaos__hv_domain_pause(chaos->hv, domid, err);
     return rc;
@@ -337,10 +351,8 @@ int chaos_guest_unpause(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__ready(chaos, err);
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
     if (rc == 0)
         rc = chaos__hv_domain_unpause(chaos->hv, domid, err);
     return rc;
@@ -354,9 +366,7 @@ int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
     int rc = chaos__config_check_name(name, err);
 
     if (rc == 0)
-        rc = chaos__ready(chaos, err);
-    if (rc == 0)
-        rc = chaos__guest_get(chaos, domid, &slot, &domain, err);
+        rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
     if (rc == 0)
         rc = chaos__registry_rename(chaos->registry, slot, name, err);
     return rc;

@@ -21,17 +21,33 @@ int chaos__ready(struct chaos *chaos, struct chaos_error *err);
 /* Finishes or undoes the slots whose owner has died. */
 void chaos__repair(struct chaos *chaos);
 
+/* The domain that carries this UUID, one that is dying too: 1 with its domid,
+ * 0 when there is none, or an error. */
+int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
+                          uint32_t *domid_r, struct chaos_error *err);
+
 /* Undoes a slot that is ours, whatever state it is in: destroys its domain
  * and frees it.  When Xen fails, leaves it to the next process. */
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err);
 
-/* A guest of ours and its domain.  Frees the slot and says CHAOS_ENOGUEST
- * when the domain has gone without us. */
+/* The domain of a slot.  CHAOS_EBUSY while somebody works on it;
+ * CHAOS_ENOGUEST when the domain has gone without us: the slot is free then. */
+int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
+                      struct chaos__hv_domain *domain_r,
+                      struct chaos_error *err);
+
+/* The guest of ours that has the domid. */
 int chaos__guest_get(struct chaos *chaos, uint32_t domid,
                      struct chaos__slot **slot_r,
                      struct chaos__hv_domain *domain_r,
                      struct chaos_error *err);
+
+/* chaos__ready() and chaos__guest_get(): how most public functions start. */
+int chaos__guest_open(struct chaos *chaos, uint32_t domid,
+                      struct chaos__slot **slot_r,
+                      struct chaos__hv_domain *domain_r,
+                      struct chaos_error *err);
 
 /* Ends a guest that exists: DYING, destroyed, free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,

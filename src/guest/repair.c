@@ -28,9 +28,7 @@ int chaos__ready(struct chaos *chaos, struct chaos_error *err)
     return rc;
 }
 
-/* The domain that carries the slot's UUID; its maker may have died before it
- * could record the domid. */
-static int find_by_handle(struct chaos *chaos, const uint8_t *uuid,
+int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
                           uint32_t *domid_r, struct chaos_error *err)
 {
     struct chaos__hv_domain domains[LIST_BATCH];
@@ -40,8 +38,7 @@ static int find_by_handle(struct chaos *chaos, const uint8_t *uuid,
     while ((count = chaos__hv_domain_list(chaos->hv, next, LIST_BATCH, domains,
                                           err)) > 0) {
         for (i = 0; i < count; i++) {
-            if (memcmp(domains[i].handle, uuid, CHAOS__HANDLE_SIZE) != 0 ||
-                domains[i].dying)
+            if (memcmp(domains[i].handle, uuid, CHAOS__HANDLE_SIZE) != 0)
                 continue;
             *domid_r = domains[i].domid;
             return 1;
@@ -58,8 +55,9 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
     struct chaos__hv_domain domain;
     int rc;
 
+    /* Its maker may have died before it could record the domid. */
     if (slot->domid == CHAOS__NO_DOMID)
-        return find_by_handle(chaos, slot->uuid, domid_r, err);
+        return chaos__find_by_handle(chaos, slot->uuid, domid_r, err);
     rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
     if (rc == CHAOS_ENOGUEST)
         return 0;

@@ -84,6 +84,13 @@ static void disown_slot(struct chaos__registry *registry,
 
 /* -------------------------------------------------------- derived data */
 
+/* The compiler must not move stores to the slots across these: another
+ * process judges by what a dead one left. */
+static void barrier(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 static struct chaos__slot *slot_at(struct chaos__registry *registry,
                                    unsigned number)
 {
@@ -193,6 +200,17 @@ static void index_remove(struct chaos__registry *registry,
         map->by_domid[slot->domid] = 0;
 }
 
+/* A name changes in more than one store: the new one is complete elsewhere
+ * before the old one is touched. */
+static void finish_rename(struct chaos__slot *slot)
+{
+    if (!slot->renaming)
+        return;
+    memcpy(slot->name, slot->new_name, sizeof(slot->name));
+    barrier();
+    slot->renaming = 0;
+}
+
 /* Somebody died while changing what is derived: make it anew. */
 static void rebuild(struct chaos__registry *registry)
 {
@@ -210,17 +228,11 @@ static void rebuild(struct chaos__registry *registry)
             free_add(registry, slot);
             continue;
         }
+        finish_rename(slot);
         index_add(registry, slot);
         if (in_flight(slot->state))
             flight_add(registry, slot);
     }
-}
-
-/* The compiler must not move stores to the slots across these: another
- * process judges by what a dead one left. */
-static void barrier(void)
-{
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static int lock_all(struct chaos__registry *registry, struct chaos_error *err)
@@ -480,11 +492,15 @@ int chaos__registry_set_domid(struct chaos__registry *registry,
                               struct chaos__slot *slot, uint32_t domid,
                               struct chaos_error *err)
 {
+    struct chaos__slot *old;
     int rc = lock_all(registry, err);
 
     if (rc < 0)
         return rc;
+    old = chaos__registry_by_domid(registry, domid);
     change_begin(registry);
+    if (old && old != slot)
+        old->domid = CHAOS__NO_DOMID;
     slot->domid = domid;
     if (domid < CHAOS__SLOTS)
         registry->map->by_domid[domid] = (uint16_t)slot_number(registry, slot);
@@ -518,9 +534,9 @@ int chaos__registry_set_state(struct chaos__registry *registry,
     if (rc < 0)
         return rc;
     set_state(registry, slot, state);
-    unlock_all(registry);
     if (!in_flight(state))
         disown_slot(registry, slot);
+    unlock_all(registry);
     return 0;
 }
 
@@ -577,8 +593,8 @@ int chaos__registry_free(struct chaos__registry *registry,
     slot->state = CHAOS__SLOT_FREE;
     free_add(registry, slot);
     change_end(registry);
+    disown_slot(registry, slot); /* before another can reserve it */
     unlock_all(registry);
-    disown_slot(registry, slot);
     return 0;
 }
 
@@ -599,8 +615,12 @@ int chaos__registry_rename(struct chaos__registry *registry,
     } else if (!taken) {
         change_begin(registry);
         index_remove(registry, slot);
-        memset(slot->name, 0, sizeof(slot->name));
-        snprintf(slot->name, sizeof(slot->name), "%s", name);
+        memset(slot->new_name, 0, sizeof(slot->new_name));
+        snprintf(slot->new_name, sizeof(slot->new_name), "%s", name);
+        barrier();
+        slot->renaming = 1;
+        barrier();
+        finish_rename(slot);
         index_add(registry, slot);
         change_end(registry);
     }

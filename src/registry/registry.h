@@ -45,6 +45,8 @@ struct chaos__slot {
     uint16_t next, previous; /* in the free or the in-flight list */
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
     char name[CHAOS__SLOT_NAME_SIZE];
+    char new_name[CHAOS__SLOT_NAME_SIZE]; /* while renaming is set */
+    uint32_t renaming;
     /* ------------------------------------------------------------- */
     uint8_t type;                             /* enum chaos__type */
     uint8_t on_poweroff, on_reboot, on_crash; /* enum chaos__action */
@@ -56,7 +58,7 @@ struct chaos__slot {
     uint32_t console_port;
     uint32_t control_port;
     uint32_t has_config; /* a copy of its configuration is kept */
-    uint8_t reserved[300];
+    uint8_t reserved[164];
 };
 
 struct chaos__registry;
@@ -77,7 +79,8 @@ int chaos__registry_reserve(struct chaos__registry *registry, const char *name,
                             struct chaos__slot **taken_r,
                             struct chaos_error *err);
 
-/* Records the domid that Xen gave. */
+/* Records the domid that Xen gave.  A slot that still had it has lost its
+ * domain without us: it has CHAOS__NO_DOMID then. */
 int chaos__registry_set_domid(struct chaos__registry *registry,
                               struct chaos__slot *slot, uint32_t domid,
                               struct chaos_error *err);

@@ -40,10 +40,9 @@ static void test_good_images(void **state)
 
     (void)state;
     for (narrow = 0; narrow < 2; narrow++) {
-        size = support_make_elf(&(struct support_elf){ .narrow = narrow,
-                                                       .noxs = true,
-                                                       .bss = 100 },
-                                image);
+        size = support_make_elf(
+            &(struct support_elf){ .narrow = narrow, .noxs = true, .bss = 100 },
+            image);
         assert_int_equal(parse(image, size, &elf), 0);
         assert_true(elf.has_pvh_entry);
         assert_int_equal(elf.pvh_entry, SUPPORT_ENTRY);
@@ -93,11 +92,11 @@ static void test_refused(void **state)
     uint8_t image[8192];
 
     (void)state;
-#define REFUSED(change, says)                                               \
-    do {                                                                    \
-        support_make_elf(&(struct support_elf){ .noxs = true }, image);     \
-        change;                                                             \
-        refused(image, says);                                               \
+#define REFUSED(change, says)                                                  \
+    do {                                                                       \
+        support_make_elf(&(struct support_elf){ .noxs = true }, image);        \
+        change;                                                                \
+        refused(image, says);                                                  \
     } while (0)
     REFUSED(image[0] = 0, "not a little-endian ELF");
     REFUSED(image[EI_DATA] = ELFDATA2MSB, "not a little-endian ELF");
@@ -118,9 +117,9 @@ static void test_refused(void **state)
     REFUSED(program_of(image, 0)->p_type = PT_NULL, "nothing in it");
     REFUSED(program_of(image, 1)->p_filesz = 1 << 20, "far too large");
     REFUSED(program_of(image, 1)->p_offset = 4090, "point behind its end");
-    REFUSED((program_of(image, 1)->p_filesz = 12,
-             memset(image + 1024, 0xff, 12)),
-            "longer than its segment");
+    REFUSED(
+        (program_of(image, 1)->p_filesz = 12, memset(image + 1024, 0xff, 12)),
+        "longer than its segment");
     REFUSED(*program_of(image, 1) = *program_of(image, 0), "overlap");
     REFUSED(image[1024 + 4] = 3, "no 32-bit address"); /* descsz */
 }
@@ -188,8 +187,8 @@ static void load(struct guest *guest, const struct support_elf *elf,
     assert_int_equal(chaos__elf_parse(&guest->kernel, &guest->elf, &err), 0);
     if (ramdisk) {
         support_write("ramdisk", ramdisk, strlen(ramdisk));
-        assert_int_equal(chaos__image_open(support_path("ramdisk"),
-                                           "ramdisk", &guest->ramdisk, &err),
+        assert_int_equal(chaos__image_open(support_path("ramdisk"), "ramdisk",
+                                           &guest->ramdisk, &err),
                          0);
         payload.ramdisk = &guest->ramdisk;
     }
@@ -199,9 +198,9 @@ static void load(struct guest *guest, const struct support_elf *elf,
                                           .vcpus = 3,
                                           .memory_kb = memory_kb,
                                           .maxmem_kb = memory_kb };
-    assert_int_equal(chaos__hv_domain_create(guest->hv, &create,
-                                             &guest->shell.domid, &err),
-                     0);
+    assert_int_equal(
+        chaos__hv_domain_create(guest->hv, &create, &guest->shell.domid, &err),
+        0);
     assert_int_equal(chaos__shell_prepare(guest->hv, &guest->shell, &err), 0);
     fake_hv_reset_counts();
     assert_int_equal(
@@ -261,8 +260,7 @@ static void test_pvh_memory(void **state)
     assert_int_equal(region[0], top - 4 * 4096);
     assert_int_equal(region[2], 2);
     /* An identity page table for CPUs that need one. */
-    assert_int_equal(fake_hv_param(domid, CHAOS__HV_IDENT_PT),
-                     top - 4 * 4096);
+    assert_int_equal(fake_hv_param(domid, CHAOS__HV_IDENT_PT), top - 4 * 4096);
     fake_hv_read(domid, top - 4 * 4096, &entry, sizeof(entry));
     assert_int_equal(entry, UINT64_C(0x4000e7) << 32 | 0xe7);
     assert_int_equal(fake_hv_param(domid, CHAOS__HV_CONSOLE_PFN),
@@ -280,8 +278,7 @@ static void test_noxs_pages(void **state)
     (void)state;
     load(&guest, &(struct support_elf){ .noxs = true }, NULL, 1024);
     domid = guest.shell.domid;
-    fake_hv_read(domid,
-                 fake_hv_param(domid, CHAOS__HV_STORE_PFN) * 4096, &page,
+    fake_hv_read(domid, fake_hv_param(domid, CHAOS__HV_STORE_PFN) * 4096, &page,
                  sizeof(page));
     assert_true(page.magic == NOXS_MAGIC);
     assert_int_equal(page.version, NOXS_VERSION);
@@ -303,8 +300,7 @@ static void test_no_noxs_pages(void **state)
 
     (void)state;
     load(&guest, &(struct support_elf){ 0 }, NULL, 1024);
-    assert_int_equal(fake_hv_param(guest.shell.domid, CHAOS__HV_STORE_PFN),
-                     0);
+    assert_int_equal(fake_hv_param(guest.shell.domid, CHAOS__HV_STORE_PFN), 0);
     assert_int_equal(guest.shell.control_frame, 0);
     fake_hv_read(guest.shell.domid, fake_hv_start_info(guest.shell.domid),
                  &info, sizeof(info));
@@ -369,17 +365,13 @@ static void test_acpi(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, support_setup, \
-                                                   support_teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, support_setup, support_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_good_images),
-        TEST(test_truncated_anywhere),
-        TEST(test_refused),
-        TEST(test_files_refused),
-        TEST(test_file_shrinks),
-        TEST(test_pvh_memory),
-        TEST(test_noxs_pages),
-        TEST(test_no_noxs_pages),
+        TEST(test_good_images),  TEST(test_truncated_anywhere),
+        TEST(test_refused),      TEST(test_files_refused),
+        TEST(test_file_shrinks), TEST(test_pvh_memory),
+        TEST(test_noxs_pages),   TEST(test_no_noxs_pages),
         TEST(test_acpi),
     };
 

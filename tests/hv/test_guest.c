@@ -286,6 +286,60 @@ static void test_stale_slot(void **state)
     support_assert_clean();
 }
 
+/* Xen gave the domid of a guest that vanished to another guest of ours: the
+ * old name must not lead there. */
+static void test_domid_is_another_guests_now(void **state)
+{
+    uint32_t gone, other = 0, found;
+    char text[128];
+    unsigned i;
+
+    (void)state;
+    assert_int_equal(create("name=\"gone\"\n" NOXS, &gone), 0);
+    fake_hv_remove(gone);
+    for (i = 0; other != gone; i++) {
+        if (other)
+            fake_hv_remove(other);
+        snprintf(text, sizeof(text), "name=\"other%u\"\n" NOXS, i, "%s");
+        assert_int_equal(create(text, &other), 0);
+    }
+    assert_int_equal(chaos_guest_find(chaos, "gone", &found, &err),
+                     CHAOS_ENOGUEST);
+    assert_true(fake_hv_exists(other));
+    assert_int_equal(create("name=\"gone\"\n" NOXS, NULL), 0);
+}
+
+static void test_foreign_domain_has_its_domid(void **state)
+{
+    static const uint8_t handle[16] = { 1 };
+    uint32_t domid, other = 0;
+
+    (void)state;
+    assert_int_equal(create("name=\"a\"\n" NOXS, &domid), 0);
+    fake_hv_remove(domid);
+    while (other != domid) {
+        if (other)
+            fake_hv_remove(other);
+        other = fake_hv_add_foreign("other", handle);
+    }
+    settle_all();
+    fake_hv_remove(other);
+    support_assert_clean();
+}
+
+static void test_ended_guest_frees_its_uuid(void **state)
+{
+    static const char text[] =
+        "name=\"a\"\nuuid=\"00112233-4455-6677-8899-aabbccddeeff\"\n" NOXS;
+    uint32_t domid;
+
+    (void)state;
+    assert_int_equal(create(text, &domid), 0);
+    fake_hv_shut_down(domid, CHAOS_END_POWEROFF);
+    assert_int_equal(create(text, NULL), 0);
+    assert_int_equal(fake_hv_domains(), 1);
+}
+
 static void test_gone_guests_are_forgotten(void **state)
 {
     uint32_t domid;
@@ -567,6 +621,9 @@ int main(void)
         TEST(test_rename),
         TEST(test_foreign_domains),
         TEST(test_stale_slot),
+        TEST(test_domid_is_another_guests_now),
+        TEST(test_foreign_domain_has_its_domid),
+        TEST(test_ended_guest_frees_its_uuid),
         TEST(test_gone_guests_are_forgotten),
         TEST(test_shutdown_request),
         TEST(test_shutdown_without_noxs),

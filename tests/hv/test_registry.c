@@ -323,6 +323,53 @@ static void test_two_processes(void **state)
     assert_int_equal(count, 1000);
 }
 
+/* A slot that is freed can be reserved by another process at once. */
+static void test_free_and_reserve(void **state)
+{
+    struct chaos__registry *other;
+    struct chaos__slot *slot;
+    int status, failed = 0;
+    unsigned i;
+    pid_t pid;
+
+    (void)state;
+    pid = fork();
+    other = pid == 0 ? open_registry() : registry;
+    for (i = 0; i < 5000; i++)
+        if (reserve(other, pid == 0 ? 1 : 2, &slot) < 0 ||
+            chaos__registry_free(other, slot, &err) < 0)
+            failed++;
+    if (pid == 0)
+        _exit(failed != 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(failed, 0);
+}
+
+static void half_renamed(struct chaos__registry *other)
+{
+    struct chaos__slot *slot = chaos__registry_next(other, NULL);
+    int fd = open(support_path("run/registry"), O_RDWR);
+    uint32_t dirty = 1;
+
+    if (pwrite(fd, &dirty, sizeof(dirty), DIRTY_AT) != sizeof(dirty))
+        _exit(1);
+    memcpy(slot->new_name, "whole", sizeof("whole"));
+    slot->renaming = 1;
+    memcpy(slot->name, "wh", sizeof("wh"));
+}
+
+static void test_dies_while_renaming(void **state)
+{
+    struct chaos__slot *slot;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    in_dead_process(half_renamed);
+    assert_ptr_equal(chaos__registry_by_name(registry, "whole"), slot);
+    assert_null(chaos__registry_by_name(registry, "wh"));
+}
+
 static void test_files_of_others(void **state)
 {
     static const uint8_t noise[8192] = { 1, 2, 3 };
@@ -368,6 +415,8 @@ int main(void)
         TEST(test_the_living_keep_theirs),
         TEST(test_rebuild),
         TEST(test_two_processes),
+        TEST(test_free_and_reserve),
+        TEST(test_dies_while_renaming),
         TEST(test_files_of_others),
         TEST(test_configs),
     };
