@@ -83,7 +83,10 @@ $(BUILD)/chaos.bash: $(BUILD)/chaos
 	$(say) GEN $@
 	$(Q)$< help --bash > $@.tmp && mv $@.tmp $@
 
-$(BUILD)/libchaos.pc: src/libchaos.pc.in Makefile
+# Anew each time: PREFIX may be another one.
+.PHONY: FORCE
+FORCE:
+$(BUILD)/libchaos.pc: src/libchaos.pc.in FORCE
 	$(say) GEN $@
 	$(Q)sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|$(PREFIX)|' \
 	    -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \

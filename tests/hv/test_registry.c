@@ -323,27 +323,37 @@ static void test_two_processes(void **state)
     assert_int_equal(count, 1000);
 }
 
+#define RIVALS 4
+
+static unsigned churn(struct chaos__registry *in, unsigned number)
+{
+    struct chaos__slot *slot;
+    unsigned failed = 0, i;
+
+    for (i = 0; i < 5000; i++)
+        if (reserve(in, number, &slot) < 0 ||
+            chaos__registry_free(in, slot, &err) < 0)
+            failed++;
+    return failed;
+}
+
 /* A slot that is freed can be reserved by another process at once. */
 static void test_free_and_reserve(void **state)
 {
-    struct chaos__registry *other;
-    struct chaos__slot *slot;
-    int status, failed = 0;
+    pid_t pids[RIVALS];
     unsigned i;
-    pid_t pid;
+    int status;
 
     (void)state;
-    pid = fork();
-    other = pid == 0 ? open_registry() : registry;
-    for (i = 0; i < 5000; i++)
-        if (reserve(other, pid == 0 ? 1 : 2, &slot) < 0 ||
-            chaos__registry_free(other, slot, &err) < 0)
-            failed++;
-    if (pid == 0)
-        _exit(failed != 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-    assert_int_equal(failed, 0);
+    for (i = 0; i < RIVALS; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0)
+            _exit(churn(open_registry(), i) != 0);
+    }
+    for (i = 0; i < RIVALS; i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
 }
 
 static void half_renamed(struct chaos__registry *other)

@@ -4,7 +4,7 @@
 unset CHAOS_RUN_DIR
 
 embeds() {
-    LD_LIBRARY_PATH=$CHAOS_ROOT/build/installed/usr/lib \
+    LD_LIBRARY_PATH=$CHAOS_ROOT/build/installed/usr/local/lib \
         "$CHAOS_ROOT/build/embed" "$images/pvh/noop" >out
     cat out
     grep -q ' embedded 4096 KiB' out && gone embedded
