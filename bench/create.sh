@@ -1,3 +1,4 @@
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 # about: create, destroy and list, by xl and by chaos, at 1, 10 and 50 guests
 # lab: --icount --timeout 900
@@ -51,8 +52,8 @@ create() { # TOOL TYPE, with spawn's options after them
     local tool=$1 type=$2
     shift 2
     case $tool in
-    xl) spawn "$@" xl create -q xl-$type.cfg 'name="guest%"' ;;
-    chaos) spawn "$@" chaos create $type.cfg name=guest% ;;
+    xl) spawn "$@" xl create -q "xl-$type.cfg" 'name="guest%"' ;;
+    chaos) spawn "$@" chaos create "$type.cfg" name=guest% ;;
     esac
 }
 

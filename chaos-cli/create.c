@@ -35,11 +35,9 @@ static int parse_options(struct cli *cli, int argc, char **argv,
         default:
             return cli_option_exit(option);
         }
-    if (optind >= argc) {
-        cli_usage(cli, "no configuration is named");
-        return CLI_USAGE;
-    }
-    return -1;
+    if (optind >= argc)
+        return cli_usage(cli, "no configuration is named");
+    return -1; /* go on */
 }
 
 /* The file's configuration with the overrides behind it. */
@@ -110,10 +108,9 @@ int cli_create(struct cli *cli, int argc, char **argv)
     struct chaos_error err;
     int status = parse_options(cli, argc, argv, &wanted);
 
-    if (status < 0)
-        status = cli_open(cli);
-    else
+    if (status >= 0)
         return status;
+    status = cli_open(cli);
     if (status != CLI_DONE)
         return status;
     if (load(cli, argc - optind, argv + optind, &config, &err) < 0)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* What is derived from the slots: lists and indexes, and making them anew. */
+#include "layout.h"
+
+#include <string.h>
+
+off_t chaos__slot_number(const struct chaos__registry *registry,
+                         const struct chaos__slot *slot)
+{
+    return slot - registry->map->slots;
+}
+
+struct chaos__slot *chaos__slot_at(struct chaos__registry *registry,
+                                   unsigned number)
+{
+    return number > 0 && number <= CHAOS__SLOTS ? &registry->map->slots[number]
+                                                : NULL;
+}
+
+bool chaos__slot_in_flight(uint32_t state)
+{
+    return state == CHAOS__SLOT_PREPARING || state == CHAOS__SLOT_CLAIMED ||
+           state == CHAOS__SLOT_DYING;
+}
+
+void chaos__flight_add(struct chaos__registry *registry,
+                       struct chaos__slot *slot)
+{
+    uint16_t number = (uint16_t)chaos__slot_number(registry, slot);
+    struct chaos__slot *head = chaos__slot_at(registry, registry->map->flight_head);
+
+    slot->previous = 0;
+    slot->next = registry->map->flight_head;
+    if (head)
+        head->previous = number;
+    registry->map->flight_head = number;
+}
+
+void chaos__flight_remove(struct chaos__registry *registry,
+                          struct chaos__slot *slot)
+{
+    struct chaos__slot *next = chaos__slot_at(registry, slot->next);
+    struct chaos__slot *previous = chaos__slot_at(registry, slot->previous);
+
+    if (next)
+        next->previous = slot->previous;
+    if (previous)
+        previous->next = slot->next;
+    else
+        registry->map->flight_head = slot->next;
+    slot->next = slot->previous = 0;
+}
+
+void chaos__free_add(struct chaos__registry *registry, struct chaos__slot *slot)
+{
+    slot->next = registry->map->free_head;
+    registry->map->free_head = (uint16_t)chaos__slot_number(registry, slot);
+}
+
+static bool same_name(const void *user, unsigned number, const void *key)
+{
+    struct chaos__registry *registry = (struct chaos__registry *)user;
+    const struct chaos__slot *slot = chaos__slot_at(registry, number);
+
+    return slot && strncmp(slot->name, key, sizeof(slot->name)) == 0;
+}
+
+static bool same_uuid(const void *user, unsigned number, const void *key)
+{
+    struct chaos__registry *registry = (struct chaos__registry *)user;
+    const struct chaos__slot *slot = chaos__slot_at(registry, number);
+
+    return slot && memcmp(slot->uuid, key, sizeof(slot->uuid)) == 0;
+}
+
+static uint32_t hash_name(const char *name)
+{
+    return chaos__index_hash(name, strnlen(name, CHAOS__SLOT_NAME_SIZE));
+}
+
+static uint32_t hash_uuid(const uint8_t *uuid)
+{
+    return chaos__index_hash(uuid, CHAOS__SLOT_UUID_SIZE);
+}
+
+static uint32_t rehash_name(const void *user, unsigned number)
+{
+    return hash_name(chaos__slot_at((struct chaos__registry *)user, number)->name);
+}
+
+static uint32_t rehash_uuid(const void *user, unsigned number)
+{
+    return hash_uuid(chaos__slot_at((struct chaos__registry *)user, number)->uuid);
+}
+
+void chaos__slot_index(struct chaos__registry *registry,
+                      struct chaos__slot *slot)
+{
+    struct chaos__layout *map = registry->map;
+    unsigned number = (unsigned)chaos__slot_number(registry, slot);
+
+    chaos__index_add(&map->by_name, hash_name(slot->name), number);
+    chaos__index_add(&map->by_uuid, hash_uuid(slot->uuid), number);
+    if (slot->domid < CHAOS__SLOTS)
+        map->by_domid[slot->domid] = (uint16_t)number;
+}
+
+void chaos__slot_unindex(struct chaos__registry *registry,
+                         struct chaos__slot *slot)
+{
+    struct chaos__layout *map = registry->map;
+    unsigned number = (unsigned)chaos__slot_number(registry, slot);
+
+    chaos__index_remove(&map->by_name, hash_name(slot->name), number,
+                        rehash_name, registry);
+    chaos__index_remove(&map->by_uuid, hash_uuid(slot->uuid), number,
+                        rehash_uuid, registry);
+    if (slot->domid < CHAOS__SLOTS && map->by_domid[slot->domid] == number)
+        map->by_domid[slot->domid] = 0;
+}
+
+/* A name changes in more than one store: the new one is complete elsewhere
+ * before the old one is touched. */
+void chaos__slot_finish_rename(struct chaos__slot *slot)
+{
+    if (!slot->renaming)
+        return;
+    memcpy(slot->name, slot->new_name, sizeof(slot->name));
+    chaos__barrier();
+    slot->renaming = 0;
+}
+
+/* Somebody died while changing what is derived: make it anew. */
+void chaos__registry_rebuild(struct chaos__registry *registry)
+{
+    struct chaos__layout *map = registry->map;
+    unsigned number;
+
+    memset(&map->by_name, 0, sizeof(map->by_name));
+    memset(&map->by_uuid, 0, sizeof(map->by_uuid));
+    memset(map->by_domid, 0, sizeof(map->by_domid));
+    map->free_head = map->flight_head = 0;
+    for (number = map->used; number > 0; number--) {
+        struct chaos__slot *slot = chaos__slot_at(registry, number);
+
+        if (slot->state == CHAOS__SLOT_FREE) {
+            chaos__free_add(registry, slot);
+            continue;
+        }
+        chaos__slot_finish_rename(slot);
+        chaos__slot_index(registry, slot);
+        if (chaos__slot_in_flight(slot->state))
+            chaos__flight_add(registry, slot);
+    }
+}
+
+struct chaos__slot *chaos__find_name(struct chaos__registry *registry,
+                                     const char *name)
+{
+    return chaos__slot_at(registry,
+                   chaos__index_find(&registry->map->by_name, hash_name(name),
+                                     same_name, registry, name));
+}
+
+struct chaos__slot *chaos__find_uuid(struct chaos__registry *registry,
+                                     const uint8_t *uuid)
+{
+    return chaos__slot_at(registry,
+                   chaos__index_find(&registry->map->by_uuid, hash_uuid(uuid),
+                                     same_uuid, registry, uuid));
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registry's file, and what the sources of this folder share.  A change
+ * of what is derived from the slots lies between chaos__change_begin() and
+ * chaos__change_end(), under chaos__registry_lock(): whoever takes the lock
+ * after a process that died in between makes it anew.
+ */
+#ifndef CHAOS_SRC_LAYOUT_H
+#define CHAOS_SRC_LAYOUT_H
+
+#include "index.h"
+#include "registry.h"
+
+#include <sys/types.h>
+
+/* Byte 0 of the file locks the whole registry, byte n slot n. */
+#define CHAOS__LOCK_ALL 0
+
+struct chaos__layout {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t dirty; /* somebody is changing what is derived */
+    uint16_t free_head;
+    uint16_t flight_head;
+    uint32_t used; /* slots above were never used */
+    uint8_t rest[4096 - 24];
+    struct chaos__index by_name;
+    struct chaos__index by_uuid;
+    uint16_t by_domid[CHAOS__SLOTS + 16];       /* domid to slot, 0: none */
+    struct chaos__slot slots[CHAOS__SLOTS + 1]; /* from 1: 0 means none */
+};
+
+struct chaos__registry {
+    struct chaos__layout *map;
+    char *dir;
+    int fd;
+};
+
+_Static_assert(sizeof(struct chaos__slot) == 512, "eight slots a page");
+_Static_assert(CHAOS__SLOTS < UINT16_MAX, "slot numbers fit 16 bits");
+
+/* kept.c: removes the configuration that is kept for a slot, if any. */
+void chaos__registry_drop_config(struct chaos__registry *registry,
+                                 struct chaos__slot *slot);
+
+/* lock.c */
+
+int chaos__registry_lock(struct chaos__registry *registry,
+                         struct chaos_error *err);
+void chaos__registry_unlock(struct chaos__registry *registry);
+/* One byte, with fcntl()'s command and type; 0, or -1 with errno. */
+int chaos__registry_lock_byte(const struct chaos__registry *registry,
+                              int command, short type, off_t byte);
+/* Makes a slot this process's; false when it is another's. */
+bool chaos__slot_own(struct chaos__registry *registry,
+                     struct chaos__slot *slot);
+void chaos__slot_disown(struct chaos__registry *registry,
+                        struct chaos__slot *slot);
+void chaos__change_begin(struct chaos__registry *registry);
+void chaos__change_end(struct chaos__registry *registry);
+
+/* The compiler must not move stores to the slots across these: another
+ * process judges by what a dead one left. */
+static inline void chaos__barrier(void)
+{
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* derived.c */
+
+off_t chaos__slot_number(const struct chaos__registry *registry,
+                         const struct chaos__slot *slot);
+/* NULL for 0 and for numbers that are none. */
+struct chaos__slot *chaos__slot_at(struct chaos__registry *registry,
+                                   unsigned number);
+bool chaos__slot_in_flight(uint32_t state);
+void chaos__flight_add(struct chaos__registry *registry,
+                       struct chaos__slot *slot);
+void chaos__flight_remove(struct chaos__registry *registry,
+                          struct chaos__slot *slot);
+void chaos__free_add(struct chaos__registry *registry,
+                     struct chaos__slot *slot);
+void chaos__slot_index(struct chaos__registry *registry,
+                       struct chaos__slot *slot);
+void chaos__slot_unindex(struct chaos__registry *registry,
+                         struct chaos__slot *slot);
+void chaos__slot_finish_rename(struct chaos__slot *slot);
+void chaos__registry_rebuild(struct chaos__registry *registry);
+struct chaos__slot *chaos__find_name(struct chaos__registry *registry,
+                                     const char *name);
+struct chaos__slot *chaos__find_uuid(struct chaos__registry *registry,
+                                     const uint8_t *uuid);
+
+#endif
