@@ -27,7 +27,8 @@ void chaos__flight_add(struct chaos__registry *registry,
                        struct chaos__slot *slot)
 {
     uint16_t number = (uint16_t)chaos__slot_number(registry, slot);
-    struct chaos__slot *head = chaos__slot_at(registry, registry->map->flight_head);
+    struct chaos__slot *head =
+        chaos__slot_at(registry, registry->map->flight_head);
 
     slot->previous = 0;
     slot->next = registry->map->flight_head;
@@ -85,16 +86,18 @@ static uint32_t hash_uuid(const uint8_t *uuid)
 
 static uint32_t rehash_name(const void *user, unsigned number)
 {
-    return hash_name(chaos__slot_at((struct chaos__registry *)user, number)->name);
+    return hash_name(
+        chaos__slot_at((struct chaos__registry *)user, number)->name);
 }
 
 static uint32_t rehash_uuid(const void *user, unsigned number)
 {
-    return hash_uuid(chaos__slot_at((struct chaos__registry *)user, number)->uuid);
+    return hash_uuid(
+        chaos__slot_at((struct chaos__registry *)user, number)->uuid);
 }
 
 void chaos__slot_index(struct chaos__registry *registry,
-                      struct chaos__slot *slot)
+                       struct chaos__slot *slot)
 {
     struct chaos__layout *map = registry->map;
     unsigned number = (unsigned)chaos__slot_number(registry, slot);
@@ -157,15 +160,15 @@ void chaos__registry_rebuild(struct chaos__registry *registry)
 struct chaos__slot *chaos__find_name(struct chaos__registry *registry,
                                      const char *name)
 {
-    return chaos__slot_at(registry,
-                   chaos__index_find(&registry->map->by_name, hash_name(name),
-                                     same_name, registry, name));
+    return chaos__slot_at(
+        registry, chaos__index_find(&registry->map->by_name, hash_name(name),
+                                    same_name, registry, name));
 }
 
 struct chaos__slot *chaos__find_uuid(struct chaos__registry *registry,
                                      const uint8_t *uuid)
 {
-    return chaos__slot_at(registry,
-                   chaos__index_find(&registry->map->by_uuid, hash_uuid(uuid),
-                                     same_uuid, registry, uuid));
+    return chaos__slot_at(
+        registry, chaos__index_find(&registry->map->by_uuid, hash_uuid(uuid),
+                                    same_uuid, registry, uuid));
 }

@@ -8,8 +8,8 @@
 
 /* Locks of open file descriptions: they end with the process however it
  * ends, and two contexts of one process exclude each other. */
-int chaos__registry_lock_byte(const struct chaos__registry *registry, int command,
-                    short type, off_t byte)
+int chaos__registry_lock_byte(const struct chaos__registry *registry,
+                              int command, short type, off_t byte)
 {
     struct flock lock = {
         .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
@@ -24,8 +24,8 @@ int chaos__registry_lock_byte(const struct chaos__registry *registry, int comman
 
 bool chaos__slot_own(struct chaos__registry *registry, struct chaos__slot *slot)
 {
-    if (chaos__registry_lock_byte(registry, F_OFD_SETLK, F_WRLCK, chaos__slot_number(registry, slot)) <
-        0)
+    if (chaos__registry_lock_byte(registry, F_OFD_SETLK, F_WRLCK,
+                                  chaos__slot_number(registry, slot)) < 0)
         return false;
     slot->owner_pid = (uint32_t)getpid();
     return true;
@@ -34,12 +34,15 @@ bool chaos__slot_own(struct chaos__registry *registry, struct chaos__slot *slot)
 void chaos__slot_disown(struct chaos__registry *registry,
                         struct chaos__slot *slot)
 {
-    chaos__registry_lock_byte(registry, F_OFD_SETLK, F_UNLCK, chaos__slot_number(registry, slot));
+    chaos__registry_lock_byte(registry, F_OFD_SETLK, F_UNLCK,
+                              chaos__slot_number(registry, slot));
 }
 
-int chaos__registry_lock(struct chaos__registry *registry, struct chaos_error *err)
+int chaos__registry_lock(struct chaos__registry *registry,
+                         struct chaos_error *err)
 {
-    if (chaos__registry_lock_byte(registry, F_OFD_SETLKW, F_WRLCK, CHAOS__LOCK_ALL) < 0)
+    if (chaos__registry_lock_byte(registry, F_OFD_SETLKW, F_WRLCK,
+                                  CHAOS__LOCK_ALL) < 0)
         return chaos__fail_errno(err, errno, "locking the registry in %s",
                                  registry->dir);
     if (registry->map->dirty) {

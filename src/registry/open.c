@@ -57,7 +57,8 @@ static int check_file(struct chaos__registry *registry, struct chaos_error *err)
         ftruncate(registry->fd, sizeof(struct chaos__layout)) < 0)
         return chaos__fail_errno(err, errno, "making the registry in %s",
                                  registry->dir);
-    if (status.st_size != 0 && status.st_size != (off_t)sizeof(struct chaos__layout))
+    if (status.st_size != 0 &&
+        status.st_size != (off_t)sizeof(struct chaos__layout))
         return chaos__fail(err, CHAOS_EFAILED,
                            "%s/registry is not a registry of this version of "
                            "chaos; destroy the guests with the version that "
@@ -68,8 +69,8 @@ static int check_file(struct chaos__registry *registry, struct chaos_error *err)
 
 static int map_file(struct chaos__registry *registry, struct chaos_error *err)
 {
-    registry->map = mmap(NULL, sizeof(struct chaos__layout), PROT_READ | PROT_WRITE,
-                         MAP_SHARED, registry->fd, 0);
+    registry->map = mmap(NULL, sizeof(struct chaos__layout),
+                         PROT_READ | PROT_WRITE, MAP_SHARED, registry->fd, 0);
     if (registry->map == MAP_FAILED) {
         registry->map = NULL;
         return chaos__fail_errno(err, errno, "mapping the registry");
@@ -101,7 +102,8 @@ int chaos__registry_open(const char *run_dir,
     rc = open_file(registry, err);
     if (rc < 0)
         goto out;
-    if (chaos__registry_lock_byte(registry, F_OFD_SETLKW, F_WRLCK, CHAOS__LOCK_ALL) < 0) {
+    if (chaos__registry_lock_byte(registry, F_OFD_SETLKW, F_WRLCK,
+                                  CHAOS__LOCK_ALL) < 0) {
         rc = chaos__fail_errno(err, errno, "locking the registry in %s",
                                run_dir);
         goto out;
