@@ -3,16 +3,14 @@
 # Test and fuzz programs.  Unit tests run on the fake hypervisor: they link
 # everything but src/hv.
 
-unit_support := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/hv/fake_*.c \
-    tests/hv/support*.c))
-unit_names := $(notdir $(basename $(wildcard tests/hv/test_*.c \
-    tests/unit/test_config*.c)))
+unit_support := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/fake_*.c \
+    tests/unit/support*.c))
+unit_names := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 unit_tests := $(addprefix $(BUILD)/tests/,$(unit_names))
 testable_objects := $(filter-out $(BUILD)/src/hv/%,$(library_objects))
 
-$(BUILD)/tests/hv/%.o: cflags += -Isrc -I. -Itests/hv
-$(BUILD)/tests/unit/%.o: cflags += -Isrc -I. -Itests/hv
-$(BUILD)/tests/fuzz/%.o: cflags += -Isrc -I. -Itests/hv
+$(BUILD)/tests/unit/%.o: cflags += -Isrc -I. -Itests/unit
+$(BUILD)/tests/fuzz/%.o: cflags += -Isrc -I. -Itests/unit
 
 define unit_test
 $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
@@ -21,7 +19,7 @@ $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
 	$$(Q)$$(CC) $$(ldflags) $$(unit_ldflags) -o $$@ $$^ -lcmocka -lpthread \
 	    $$(unit_libs)
 endef
-$(foreach source,$(wildcard tests/hv/test_*.c tests/unit/test_config*.c), \
+$(foreach source,$(wildcard tests/unit/test_*.c), \
     $(eval $(call unit_test,$(source))))
 
 # libxlutil is the oracle for the syntax.
@@ -34,8 +32,8 @@ unit-tests: $(unit_tests)
 
 # Needs CC=clang and SANITIZE=fuzzer-no-link,address,undefined.
 fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/hv/fake_hv.o \
-        $(testable_objects)
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(filter %fake_hv.o \
+        %fake_control.o %fake_state.o,$(unit_support)) $(testable_objects)
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 

@@ -233,7 +233,7 @@ int chaos__pvh_check(const struct chaos__shell *shell,
                      struct chaos_error *err)
 {
     const struct chaos__elf *elf = payload->elf;
-    uint64_t top, needed, boot, rest;
+    uint64_t needed, boot, rest;
     struct layout layout;
 
     if (!elf->has_pvh_entry)
@@ -242,27 +242,26 @@ int chaos__pvh_check(const struct chaos__shell *shell,
                            "note); use type=\"pv\" if it is a PV kernel",
                            payload->kernel->path);
     make_layout(shell, &layout);
-    top = layout.specials << CHAOS__PAGE_SHIFT;
     boot = (boot_size(payload) + CHAOS__PAGE_SIZE - 1) &
            ~(uint64_t)(CHAOS__PAGE_SIZE - 1);
     rest = boot + SPECIAL_PAGES * CHAOS__PAGE_SIZE +
            ((ramdisk_size(payload) + CHAOS__PAGE_SIZE - 1) &
             ~(uint64_t)(CHAOS__PAGE_SIZE - 1));
-    if (elf->end > top || __builtin_add_overflow(elf->end, rest, &needed) ||
-        needed > layout.low_pages << CHAOS__PAGE_SHIFT) {
-        if (__builtin_add_overflow(elf->end, rest, &needed))
-            return chaos__fail(err, CHAOS_EIMAGE,
-                               "%s: its segments lie at 0x%llx, no guest has "
-                               "memory there",
-                               payload->kernel->path,
-                               (unsigned long long)elf->end);
+    if (__builtin_add_overflow(elf->end, rest, &needed) ||
+        needed > CHAOS__LOW_MEMORY_END)
+        return chaos__fail(err, CHAOS_EIMAGE,
+                           "%s: kernel, ramdisk and boot data reach beyond "
+                           "0x%llx, and from there to 4 GiB no guest has "
+                           "memory; use a smaller kernel or ramdisk",
+                           payload->kernel->path,
+                           (unsigned long long)CHAOS__LOW_MEMORY_END);
+    if (needed > layout.low_pages << CHAOS__PAGE_SHIFT)
         return chaos__fail(
             err, CHAOS_EIMAGE,
-            "%s: memory=%llu is too little: kernel, ramdisk "
-            "and boot data end at %llu MiB; raise memory=",
+            "%s: memory=%llu is too little: kernel, ramdisk and boot data end "
+            "at %llu MiB; raise memory=",
             payload->kernel->path, (unsigned long long)shell->memory_kb / 1024,
             (unsigned long long)((needed + (1 << 20) - 1) >> 20));
-    }
     return 0;
 }
 

@@ -39,12 +39,14 @@ int chaos__registry_keep_config(struct chaos__registry *registry,
     int fd, rc = 0;
 
     config_path(registry, slot, path);
+    /* First: who dies in between must leave no file that nobody removes. */
+    slot->has_config = 1;
+    chaos__barrier();
     fd =
         open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return chaos__fail_errno(err, errno, "keeping the configuration: %s",
                                  path);
-    slot->has_config = 1;
     if (write(fd, text, length) != (ssize_t)length)
         rc = chaos__fail_errno(err, errno ? errno : ENOSPC,
                                "keeping the configuration: %s", path);

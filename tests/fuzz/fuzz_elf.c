@@ -18,18 +18,21 @@ static void load(struct chaos__image *image, const struct chaos__elf *elf)
     struct chaos__payload payload = { .kernel = image,
                                       .elf = elf,
                                       .command_line = "fuzz" };
-    struct chaos__hv_create create = { .pvh = true };
+    struct chaos__hv_create create = { .pvh = true,
+                                       .vcpus = 1,
+                                       .max_event_channels = 127 };
     struct chaos__hv *hv;
 
-    if (chaos__shell_check(&shell, &payload, NULL) < 0 ||
-        chaos__hv_open(NULL, NULL, &hv, NULL) < 0)
+    if (chaos__shell_check(&shell, &payload, NULL) < 0)
         return;
     fake_hv_reset();
+    if (chaos__hv_open(NULL, NULL, &hv, NULL) < 0)
+        abort();
     chaos__hv_domain_create(hv, &create, &shell.domid, NULL);
     if (chaos__shell_prepare(hv, &shell, NULL) < 0)
         abort(); /* what it needs does not depend on the image */
     chaos__shell_load(hv, &shell, &payload, NULL);
-    if (fake_hv_mappings() != 0)
+    if (fake_hv_count(FAKE_HV_MAP) != fake_hv_count(FAKE_HV_UNMAP))
         abort();
     chaos__shell_release(&shell);
     chaos__hv_close(hv);

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+/* Slots, names, owners, and what other processes leave behind. */
 #include "support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
 
 #include "registry/index.h"
 #include "registry/registry.h"
@@ -15,28 +23,42 @@
 
 static struct chaos__registry *registry;
 static struct chaos_error err;
+static char *directory, *run_dir;
+
+/* A file beside the registry. */
+static const char *file(const char *name)
+{
+    static char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", run_dir, name);
+    return path;
+}
 
 static struct chaos__registry *open_registry(void)
 {
     struct chaos__registry *opened;
 
-    if (chaos__registry_open(support_path("run"), &opened, &err) < 0)
+    if (chaos__registry_open(run_dir, &opened, &err) < 0)
         fail_msg("%s", err.message);
     return opened;
 }
 
 static int setup(void **state)
 {
-    if (support_setup(state) < 0)
-        return -1;
+    (void)state;
+    directory = support_directory();
+    run_dir = support_path(directory, "run");
     registry = open_registry();
     return 0;
 }
 
 static int teardown(void **state)
 {
+    (void)state;
     chaos__registry_close(registry);
-    return support_teardown(state);
+    free(run_dir);
+    support_remove_directory(directory);
+    return 0;
 }
 
 static const uint8_t *uuid_of(unsigned number)
@@ -252,7 +274,7 @@ static void test_the_living_keep_theirs(void **state)
 static void scramble(struct chaos__registry *other)
 {
     static uint8_t noise[INDEXES_SIZE];
-    int fd = open(support_path("run/registry"), O_RDWR);
+    int fd = open(file("registry"), O_RDWR);
     uint32_t dirty = 1;
     size_t i;
 
@@ -359,7 +381,7 @@ static void test_free_and_reserve(void **state)
 static void half_renamed(struct chaos__registry *other)
 {
     struct chaos__slot *slot = chaos__registry_next(other, NULL);
-    int fd = open(support_path("run/registry"), O_RDWR);
+    int fd = open(file("registry"), O_RDWR);
     uint32_t dirty = 1;
 
     if (pwrite(fd, &dirty, sizeof(dirty), DIRTY_AT) != sizeof(dirty))
@@ -386,8 +408,8 @@ static void test_files_of_others(void **state)
     struct chaos__registry *other;
 
     (void)state;
-    support_write("run/registry", noise, sizeof(noise));
-    assert_int_equal(chaos__registry_open(support_path("run"), &other, &err),
+    support_write_file(file("registry"), noise, sizeof(noise));
+    assert_int_equal(chaos__registry_open(run_dir, &other, &err),
                      CHAOS_EFAILED);
     assert_non_null(strstr(err.message, "not a registry"));
 }
@@ -408,7 +430,7 @@ static void test_configs(void **state)
     assert_string_equal(text, "memory=4\n");
     free(text);
     assert_int_equal(chaos__registry_free(registry, slot, &err), 0);
-    assert_int_not_equal(access(support_path("run/guest-1.cfg"), F_OK), 0);
+    assert_int_not_equal(access(file("guest-1.cfg"), F_OK), 0);
 }
 
 int main(void)

@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: MIT */
+/* Preparing a PVH shell and loading an image into it: what the guest finds in
+ * its memory, and what that costs in mappings. */
+#include "fake_hv.h"
+#include "noxs/abi/noxs.h"
+#include "support.h"
+
+#include "build/elf.h"
+#include "build/shell.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PAGE 4096u
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+/* public/arch-x86/hvm/start_info.h */
+struct start_info {
+    uint32_t magic, version, flags, nr_modules;
+    uint64_t modlist_paddr, cmdline_paddr, rsdp_paddr, memmap_paddr;
+    uint32_t memmap_entries, reserved;
+};
+
+struct module {
+    uint64_t paddr, size, cmdline_paddr, reserved;
+};
+
+struct memmap {
+    uint64_t addr, size;
+    uint32_t type, reserved;
+};
+
+/* A guest on the way, all that belongs to it. */
+struct loading {
+    struct chaos__hv *hv;
+    struct chaos__shell shell;
+    struct chaos__image kernel, ramdisk;
+    struct chaos__elf elf;
+    struct chaos__payload payload;
+    struct chaos_error err;
+};
+
+static struct loading loading;
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_hv_reset();
+    memset(&loading, 0, sizeof(loading));
+    loading.kernel.fd = loading.ramdisk.fd = -1;
+    return chaos__hv_open(NULL, NULL, &loading.hv, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    chaos__image_close(&loading.kernel);
+    chaos__image_close(&loading.ramdisk);
+    chaos__shell_release(&loading.shell);
+    if (loading.shell.domid)
+        chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
+    chaos__hv_close(loading.hv);
+    return fake_hv_check_clean() ? 0 : -1;
+}
+
+static void use(const struct support_image *image, const char *command_line)
+{
+    size_t size;
+    void *bytes = support_make_image(image, &size);
+
+    chaos__image_close(&loading.kernel);
+    chaos__image_from_memory("k.elf", bytes, size, &loading.kernel);
+    if (chaos__elf_parse(&loading.kernel, &loading.elf, &loading.err) < 0)
+        fail_msg("%s", loading.err.message);
+    loading.payload.kernel = &loading.kernel;
+    loading.payload.elf = &loading.elf;
+    loading.payload.command_line = command_line;
+}
+
+static void use_ramdisk(size_t size)
+{
+    uint8_t *bytes = malloc(size);
+    size_t i;
+
+    for (i = 0; i < size; i++)
+        bytes[i] = support_byte(50, i);
+    chaos__image_from_memory("r", bytes, size, &loading.ramdisk);
+    loading.payload.ramdisk = &loading.ramdisk;
+}
+
+static void shape(uint64_t memory_kb, unsigned vcpus, bool noxs)
+{
+    loading.shell.type = CHAOS__TYPE_PVH;
+    loading.shell.noxs = noxs;
+    loading.shell.vcpus = vcpus;
+    loading.shell.memory_kb = loading.shell.maxmem_kb = memory_kb;
+}
+
+static void prepare(void)
+{
+    struct chaos__hv_create create = { .pvh = true,
+                                       .vcpus = loading.shell.vcpus };
+
+    assert_int_equal(chaos__hv_domain_create(loading.hv, &create,
+                                             &loading.shell.domid,
+                                             &loading.err),
+                     0);
+    if (chaos__shell_prepare(loading.hv, &loading.shell, &loading.err) < 0)
+        fail_msg("%s", loading.err.message);
+}
+
+static void load(void)
+{
+    if (chaos__shell_check(&loading.shell, &loading.payload, &loading.err) <
+            0 ||
+        chaos__shell_load(loading.hv, &loading.shell, &loading.payload,
+                          &loading.err) < 0)
+        fail_msg("%s", loading.err.message);
+}
+
+static struct fake_hv_domain domain(void)
+{
+    return fake_hv_domain(loading.shell.domid);
+}
+
+static void peek(uint64_t address, void *to, size_t size)
+{
+    if (!fake_hv_read(loading.shell.domid, address, to, size))
+        fail_msg("the guest has no memory at 0x%llx",
+                 (unsigned long long)address);
+}
+
+static struct start_info start_info(void)
+{
+    struct start_info info;
+
+    peek(domain().start_info, &info, sizeof(info));
+    return info;
+}
+
+/* Whether the guest's memory map says RAM for all of it. */
+static bool is_ram(uint64_t address, uint64_t size)
+{
+    struct fake_hv_domain now = domain();
+    unsigned i;
+
+    for (i = 0; i < now.region_count; i++)
+        if (now.regions[i].ram && address >= now.regions[i].start &&
+            address + size <= now.regions[i].start + now.regions[i].size)
+            return true;
+    return false;
+}
+
+static void assert_segments_loaded(const struct support_image *image)
+{
+    const struct support_segment *segment;
+    uint8_t *content;
+    uint64_t i;
+    unsigned n;
+
+    for (n = 0; n < image->count; n++) {
+        segment = &image->segments[n];
+        content = malloc(segment->memory_size);
+        peek(segment->address, content, segment->memory_size);
+        for (i = 0; i < segment->memory_size; i++)
+            if (content[i] != (i < segment->file_size ? support_byte(n, i) : 0))
+                fail_msg("segment %u, byte %llu: 0x%02x", n,
+                         (unsigned long long)i, content[i]);
+        free(content);
+    }
+}
+
+/* ---------------------------------------------------------------- prepare */
+
+static void prepares_domain(void **state)
+{
+    struct fake_hv_domain now;
+
+    (void)state;
+    shape(4096, 3, true);
+    loading.shell.maxmem_kb = 8192;
+    prepare();
+    now = domain();
+    assert_int_equal(now.vcpus, 3);
+    assert_true(now.has_policy);
+    assert_true(now.has_vcpu_header);
+    assert_int_equal(now.pages, 1024);
+    assert_int_equal(now.max_pages, 2048);
+    assert_true(now.pool_kb >= 256 && now.pool_kb < 1024);
+    assert_false(now.has_entry);
+    assert_true(now.paused);
+    assert_int_equal(fake_hv_count(FAKE_HV_MAP), 1);
+    assert_int_equal(fake_hv_count(FAKE_HV_POPULATE), 1);
+}
+
+static void memory_map_of_small_guest(void **state)
+{
+    struct fake_hv_domain now;
+
+    (void)state;
+    shape(4096, 1, true);
+    prepare();
+    now = domain();
+    assert_int_equal(now.region_count, 2);
+    assert_int_equal(now.regions[0].start, 0);
+    assert_true(now.regions[0].ram);
+    assert_false(now.regions[1].ram);
+    assert_int_equal(now.regions[1].start, now.regions[0].size);
+    assert_int_equal(now.regions[1].start + now.regions[1].size, 4 * MIB);
+}
+
+/* Between 3.75 and 4 GiB there is none; what is more lies from 4 GiB up. */
+static void memory_map_of_large_guest(void **state)
+{
+    struct fake_hv_domain now;
+    uint64_t total = 0;
+    unsigned i;
+    uint8_t byte;
+
+    (void)state;
+    shape(6 * GIB / 1024, 1, true);
+    prepare();
+    now = domain();
+    assert_int_equal(now.region_count, 3);
+    assert_true(now.regions[1].start + now.regions[1].size ==
+                CHAOS__LOW_MEMORY_END);
+    assert_true(now.regions[2].start == 4 * GIB);
+    assert_true(now.regions[2].ram);
+    for (i = 0; i < now.region_count; i++) {
+        total += now.regions[i].size;
+        peek(now.regions[i].start, &byte, 1);
+        peek(now.regions[i].start + now.regions[i].size - 1, &byte, 1);
+    }
+    assert_true(total == 6 * GIB);
+    assert_int_equal(now.pages, 6 * GIB / PAGE);
+    assert_false(
+        fake_hv_read(loading.shell.domid, CHAOS__LOW_MEMORY_END, &byte, 1));
+    assert_false(fake_hv_read(loading.shell.domid, 4 * GIB - PAGE, &byte, 1));
+}
+
+static void largest_low_guest(void **state)
+{
+    (void)state;
+    shape(CHAOS__LOW_MEMORY_END / 1024, 1, true);
+    prepare();
+    assert_int_equal(domain().region_count, 2);
+}
+
+static void shared_pages(void **state)
+{
+    struct noxs_control control;
+    struct fake_hv_domain now;
+    struct noxs_page page;
+    uint8_t console[PAGE];
+    uint32_t ident[1024];
+    size_t i;
+
+    (void)state;
+    fake_hv_set_poison(true);
+    shape(4096, 1, true);
+    prepare();
+    now = domain();
+    for (i = 0; i < FAKE_HV_PARAMS; i++)
+        assert_true(now.has_param[i]);
+    assert_int_equal(now.params[CHAOS__HV_CONSOLE_PORT],
+                     loading.shell.console_port);
+    assert_int_equal(now.params[CHAOS__HV_STORE_PORT],
+                     loading.shell.control_port);
+    assert_int_not_equal(loading.shell.console_port,
+                         loading.shell.control_port);
+    assert_int_equal(now.params[CHAOS__HV_CONSOLE_PFN],
+                     loading.shell.console_frame);
+    peek(now.params[CHAOS__HV_STORE_PFN] * PAGE, &page, sizeof(page));
+    assert_true(page.magic == NOXS_MAGIC);
+    assert_int_equal(page.version, NOXS_VERSION);
+    assert_int_equal(page.generation, 0);
+    assert_int_equal(page.entry_count, 0);
+    assert_int_equal(page.control_port, loading.shell.control_port);
+    assert_int_equal(page.control_frame, loading.shell.control_frame);
+    peek(page.control_frame * PAGE, &control, sizeof(control));
+    assert_int_equal(control.request, NOXS_REQUEST_NONE);
+    assert_int_equal(control.serial, 0);
+    assert_int_equal(control.status, NOXS_STATUS_BOOTING);
+    peek(loading.shell.console_frame * PAGE, console, sizeof(console));
+    for (i = 0; i < sizeof(console); i++)
+        assert_int_equal(console[i], 0);
+    /* 4 MiB pages: present, writable, user, accessed, dirty, large */
+    peek(now.params[CHAOS__HV_IDENT_PT], ident, sizeof(ident));
+    for (i = 0; i < 1024; i++)
+        assert_int_equal(ident[i], i << 22 | 0xe7);
+    /* Nothing that is shared lies in what the guest takes for free. */
+    assert_false(is_ram(now.params[CHAOS__HV_STORE_PFN] * PAGE, PAGE));
+    assert_false(is_ram(loading.shell.control_frame * PAGE, PAGE));
+    assert_false(is_ram(loading.shell.console_frame * PAGE, PAGE));
+    assert_false(is_ram(now.params[CHAOS__HV_IDENT_PT], PAGE));
+}
+
+/* Without noxs nothing must look like XenStore or a device page. */
+static void no_device_page_without_noxs(void **state)
+{
+    struct fake_hv_domain now;
+
+    (void)state;
+    shape(4096, 1, false);
+    prepare();
+    now = domain();
+    assert_false(now.has_param[CHAOS__HV_STORE_PFN]);
+    assert_false(now.has_param[CHAOS__HV_STORE_PORT]);
+    assert_true(now.has_param[CHAOS__HV_CONSOLE_PFN]);
+    assert_int_equal(loading.shell.control_frame, 0);
+    assert_int_equal(now.ports[loading.shell.console_port].state,
+                     FAKE_HV_PORT_UNBOUND);
+    assert_int_equal(fake_hv_count(FAKE_HV_PORT_ALLOC), 1);
+}
+
+/* ------------------------------------------------------------------ ACPI */
+
+static uint8_t sum(const uint8_t *bytes, size_t size)
+{
+    uint8_t all = 0;
+
+    while (size--)
+        all = (uint8_t)(all + *bytes++);
+    return all;
+}
+
+/* A table by its address, checked: signature, length, checksum. */
+static uint32_t read_table(uint64_t address, const char *signature, uint8_t *to)
+{
+    uint32_t length;
+
+    peek(address, to, 36);
+    assert_memory_equal(to, signature, 4);
+    memcpy(&length, to + 4, sizeof(length));
+    assert_in_range(length, 36, 2 * PAGE);
+    peek(address, to, length);
+    assert_int_equal(sum(to, length), 0);
+    assert_false(is_ram(address, length));
+    return length;
+}
+
+static void acpi_without_noxs(void **state)
+{
+    uint8_t rsdp[36], xsdt[2 * PAGE], table[2 * PAGE];
+    uint64_t address, tables[2];
+    uint32_t length;
+    unsigned i, vcpus;
+
+    (void)state;
+    use(&support_kernel, "");
+    fake_hv_set_poison(true);
+    for (vcpus = 2; vcpus <= 128; vcpus *= 4) {
+        shape(4096, vcpus, false);
+        prepare();
+        load();
+        address = start_info().rsdp_paddr;
+        assert_int_not_equal(address, 0);
+        peek(address, rsdp, sizeof(rsdp));
+        assert_memory_equal(rsdp, "RSD PTR ", 8);
+        assert_int_equal(sum(rsdp, 20), 0);
+        assert_int_equal(sum(rsdp, 36), 0);
+        memcpy(&address, rsdp + 24, sizeof(address));
+        assert_int_equal(read_table(address, "XSDT", xsdt), 36 + 16);
+        memcpy(tables, xsdt + 36, sizeof(tables));
+        assert_int_equal(read_table(tables[0], "FACP", table), 268);
+        memcpy(&address, table + 140, sizeof(address));
+        read_table(address, "DSDT", table);
+        length = read_table(tables[1], "APIC", table);
+        assert_int_equal(length, 44 + 8 * vcpus);
+        for (i = 0; i < vcpus; i++) {
+            assert_int_equal(table[44 + 8 * i], 0);     /* local APIC */
+            assert_int_equal(table[44 + 8 * i + 1], 8); /* its length */
+            assert_int_equal(table[44 + 8 * i + 3], 2 * i);
+            assert_int_equal(table[44 + 8 * i + 4], 1); /* enabled */
+        }
+        assert_int_equal(
+            chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL), 0);
+        loading.shell.domid = 0;
+    }
+}
+
+static void no_acpi_with_noxs(void **state)
+{
+    (void)state;
+    use(&support_kernel, "");
+    shape(4096, 2, true);
+    prepare();
+    load();
+    assert_int_equal(start_info().rsdp_paddr, 0);
+}
+
+/* ------------------------------------------------------------------- load */
+
+static void loads_image(void **state)
+{
+    struct fake_hv_domain now;
+    struct memmap memmap[3];
+    struct start_info info;
+    char line[32];
+    unsigned i;
+
+    (void)state;
+    fake_hv_set_poison(true);
+    use(&support_kernel, "console=hvc0 a=\"b\"");
+    shape(4096, 2, true);
+    prepare();
+    fake_hv_reset_counts();
+    load();
+    assert_int_equal(fake_hv_count(FAKE_HV_MAP), 1);
+    assert_int_equal(fake_hv_count_all(), 3); /* map, unmap, entry */
+    assert_segments_loaded(&support_kernel);
+    now = domain();
+    assert_int_equal(now.entry, 0x100040);
+    assert_int_equal(now.start_info % PAGE, 0);
+    info = start_info();
+    assert_int_equal(info.magic, 0x336ec578);
+    assert_int_equal(info.version, 1);
+    assert_int_equal(info.flags, 0);
+    assert_int_equal(info.nr_modules, 0);
+    assert_int_equal(info.reserved, 0);
+    peek(info.cmdline_paddr, line, 19);
+    assert_string_equal(line, "console=hvc0 a=\"b\"");
+    assert_int_equal(info.memmap_entries, now.region_count);
+    peek(info.memmap_paddr, memmap, sizeof(memmap));
+    for (i = 0; i < now.region_count; i++) {
+        assert_int_equal(memmap[i].addr, now.regions[i].start);
+        assert_int_equal(memmap[i].size, now.regions[i].size);
+        assert_int_equal(memmap[i].type, now.regions[i].ram ? 1 : 2);
+        assert_int_equal(memmap[i].reserved, 0);
+    }
+    assert_true(is_ram(now.start_info, PAGE));
+    assert_true(is_ram(info.cmdline_paddr, 19));
+}
+
+static void loads_ramdisk(void **state)
+{
+    static const size_t sizes[] = { 1, PAGE, PAGE + 1, 300000 };
+    struct start_info info;
+    struct module module;
+    uint8_t *content;
+    size_t i, at;
+
+    (void)state;
+    fake_hv_set_poison(true);
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        use(&support_kernel, "");
+        use_ramdisk(sizes[i]);
+        shape(4096, 1, true);
+        prepare();
+        load();
+        info = start_info();
+        assert_int_equal(info.nr_modules, 1);
+        peek(info.modlist_paddr, &module, sizeof(module));
+        assert_int_equal(module.size, sizes[i]);
+        assert_int_equal(module.paddr % PAGE, 0);
+        assert_int_equal(module.cmdline_paddr, 0);
+        assert_true(module.paddr >= loading.elf.end);
+        assert_true(module.paddr + module.size <= domain().start_info);
+        assert_true(is_ram(module.paddr, module.size));
+        content = malloc(sizes[i]);
+        peek(module.paddr, content, sizes[i]);
+        for (at = 0; at < sizes[i]; at++)
+            assert_int_equal(content[at], support_byte(50, at));
+        free(content);
+        assert_segments_loaded(&support_kernel);
+        chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
+        loading.shell.domid = 0;
+        chaos__image_close(&loading.ramdisk);
+    }
+}
+
+/* The command line may need pages of its own. */
+static void loads_long_command_lines(void **state)
+{
+    static char line[3 * PAGE], got[3 * PAGE];
+    static const size_t lengths[] = { 0, PAGE - 161, PAGE - 160, PAGE,
+                                      2 * PAGE + 77 };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        memset(line, 'a' + (int)i, sizeof(line));
+        line[lengths[i]] = '\0';
+        use(&support_kernel, line);
+        shape(4096, 1, true);
+        prepare();
+        load();
+        peek(start_info().cmdline_paddr, got, lengths[i] + 1);
+        assert_string_equal(got, line);
+        assert_true(is_ram(start_info().cmdline_paddr, lengths[i] + 1));
+        chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
+        loading.shell.domid = 0;
+    }
+}
+
+/* Segments that meet in a page, lie far apart, or are larger than what is
+ * mapped at once, in any order. */
+static void loads_any_layout(void **state)
+{
+    static const struct support_image images[] = {
+        { .has_entry = true,
+          .entry = 0x100000,
+          .count = 4,
+          .segments = { { 0x100000, 100, 100 },
+                        { 0x100064, 0x1000, 50 },
+                        { 0x101064, 10, 10 },
+                        { 0x10106e, 0x2f92, 0 } } },
+        { .has_entry = true,
+          .entry = 0x100000,
+          .count = 3,
+          .segments = { { 0x300000, 0x1000, 0x1000 },
+                        { 0x100ff0, 0x20, 0x20 },
+                        { 0, 1, 1 } } },
+        { .has_entry = true,
+          .entry = 0x100000,
+          .count = 3,
+          .segments = { { 0x100800, 0x500000, 0x480001 },
+                        { 0x600800, 0x300000, 5 },
+                        { 0x900800, 1, 1 } } },
+    };
+    size_t i;
+
+    (void)state;
+    fake_hv_set_poison(true);
+    for (i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
+        use(&images[i], "x");
+        shape(16384, 1, true);
+        prepare();
+        load();
+        assert_segments_loaded(&images[i]);
+        chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
+        loading.shell.domid = 0;
+    }
+}
+
+static void loads_most_segments(void **state)
+{
+    struct support_image image = support_kernel;
+    unsigned i;
+
+    (void)state;
+    image.count = CHAOS__ELF_SEGMENTS_MAX;
+    for (i = 0; i < image.count; i++)
+        image.segments[i] = (struct support_segment){ 0x100000 + i * 0x3000,
+                                                      0x2fff, 0x1001 + i };
+    fake_hv_set_poison(true);
+    use(&image, "");
+    use_ramdisk(10000);
+    shape(4096, 1, true);
+    prepare();
+    fake_hv_reset_counts();
+    load();
+    assert_segments_loaded(&image);
+    assert_int_equal(fake_hv_count(FAKE_HV_MAP), 1);
+}
+
+/* An image may go up to the last byte that is free, and not beyond. */
+static void fits_exactly(void **state)
+{
+    struct support_image image = support_kernel;
+    uint64_t last;
+
+    (void)state;
+    use(&image, "");
+    shape(4096, 1, true);
+    prepare();
+    load();
+    last = domain().start_info;
+    image.segments[1].memory_size = last - image.segments[1].address;
+    use(&image, "");
+    load();
+    assert_segments_loaded(&image);
+    assert_int_equal(start_info().magic, 0x336ec578);
+    image.segments[1].memory_size++;
+    use(&image, "");
+    assert_int_equal(
+        chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
+        CHAOS_EIMAGE);
+    assert_non_null(strstr(loading.err.message, "memory=4 is too little"));
+    assert_non_null(strstr(loading.err.message, "k.elf"));
+}
+
+static void refuses_what_does_not_fit(void **state)
+{
+    struct support_image image = support_kernel;
+
+    (void)state;
+    use(&image, "");
+    use_ramdisk(4 * MIB);
+    shape(4096, 1, true);
+    assert_int_equal(
+        chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
+        CHAOS_EIMAGE);
+    /* 1 MiB and 20 KiB of kernel, 4 MiB of ramdisk and some pages */
+    assert_non_null(strstr(loading.err.message, "end at 6 MiB"));
+    chaos__image_close(&loading.ramdisk);
+    loading.payload.ramdisk = NULL;
+    image.segments[0].address = UINT64_MAX - 0x2000;
+    use(&image, "");
+    assert_int_equal(
+        chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
+        CHAOS_EIMAGE);
+    assert_non_null(strstr(loading.err.message, "no guest has memory"));
+    image = support_kernel;
+    image.has_entry = false;
+    use(&image, "");
+    assert_int_equal(
+        chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
+        CHAOS_EIMAGE);
+    assert_non_null(strstr(loading.err.message, "type=\"pv\""));
+    assert_int_equal(fake_hv_count_all(), 1); /* it was opened */
+}
+
+/* No memory= helps a kernel that wants to lie where no guest has RAM. */
+static void advice_can_be_followed(void **state)
+{
+    struct support_image image = support_kernel;
+
+    (void)state;
+    image.segments[1].address = CHAOS__LOW_MEMORY_END;
+    use(&image, "");
+    shape(8 * GIB / 1024, 1, true);
+    assert_int_equal(
+        chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
+        CHAOS_EIMAGE);
+    if (strstr(loading.err.message, "raise memory="))
+        fail_msg("of no use: %s", loading.err.message);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(prepares_domain),
+        TEST(memory_map_of_small_guest),
+        TEST(memory_map_of_large_guest),
+        TEST(largest_low_guest),
+        TEST(shared_pages),
+        TEST(no_device_page_without_noxs),
+        TEST(acpi_without_noxs),
+        TEST(no_acpi_with_noxs),
+        TEST(loads_image),
+        TEST(loads_ramdisk),
+        TEST(loads_long_command_lines),
+        TEST(loads_any_layout),
+        TEST(loads_most_segments),
+        TEST(fits_exactly),
+        TEST(refuses_what_does_not_fit),
+        TEST(advice_can_be_followed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
