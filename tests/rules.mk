@@ -39,9 +39,11 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(filter %fake_hv.o \
 
 bench-tools: $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 # Static, as chaos itself: what they measure must not be the dynamic linker.
-$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libchaos.a
+$(BUILD)/bench/%: $(BUILD)/bench/%.o
 	$(say) LINK $@
-	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(xen_static)
+	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(bench_libs)
+$(BUILD)/bench/inprocess: $(BUILD)/libchaos.a
+$(BUILD)/bench/inprocess: bench_libs := $(xen_static)
 
 .SECONDARY:
 -include $(unit_support:.o=.d) $(wildcard $(BUILD)/tests/*/*.d) \

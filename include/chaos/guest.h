@@ -7,9 +7,8 @@
  * that died has left behind.  Every one can fail with CHAOS_ENOXEN (no Xen
  * under this kernel, or no permission); functions that take a domid fail with
  * CHAOS_ENOGUEST when no guest has it, with CHAOS_EBUSY while another process
- * works on the guest, and, but for those that only read, with CHAOS_ENOTSUP
- * when the domain was not made by chaos.  None may be called from a
- * signal handler.
+ * works on the guest, and, but for chaos_guest_info(), with CHAOS_ENOTSUP when
+ * the domain was not made by chaos.  None may be called from a signal handler.
  */
 #ifndef CHAOS_GUEST_H
 #define CHAOS_GUEST_H

@@ -11,9 +11,10 @@
  * in HVM_PARAM_STORE_PFN.  A page that does not start with NOXS_MAGIC is a
  * XenStore ring.
  *
- * The toolstack writes the device page and the `request` half of the control
- * page; the guest writes the `status` half.  A guest may overwrite all of it,
- * so the toolstack reads nothing back but `status`, once, and checks it.
+ * The toolstack writes the device page and the upper half of the control
+ * page; the guest writes the lower half.  A guest may overwrite all of it, so
+ * the toolstack believes nothing that it reads back: what it needs to know of
+ * a guest's devices it keeps elsewhere.
  */
 #ifndef NOXS_ABI_H
 #define NOXS_ABI_H
