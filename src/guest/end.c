@@ -213,8 +213,7 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
                                "guest %s still runs after %d ms", slot->name,
                                timeout_ms);
         sleep_us(timeout_ms >= 0 && left < pause_us ? left : pause_us);
-        if (pause_us < WAIT_LAST_US)
-            pause_us *= 2;
+        pause_us = 2 * pause_us < WAIT_LAST_US ? 2 * pause_us : WAIT_LAST_US;
     }
     if (rc < 0)
         return rc;

@@ -119,6 +119,25 @@ static uint32_t find(struct support_world *world, const char *name)
 
 /* -------------------------------------------------------------- creating */
 
+/* Xen has no domid left, or no memory for a domain: said as such, and the
+ * guests that are there stay. */
+static void out_of_domids(void **state)
+{
+    struct support_world *world = *state;
+    struct chaos_error err;
+
+    create(world, "first", "");
+    fake_hv_fail_next(FAKE_HV_DOMAIN_CREATE, CHAOS_ENOMEM);
+    assert_int_equal(try_create(world, "second", "pvh", world->noxs_kernel, "",
+                                0, NULL, &err),
+                     CHAOS_ENOMEM);
+    assert_non_null(strstr(err.message, "creating second"));
+    assert_gone(world, "second");
+    assert_int_equal(count_domains(world), 2);
+    assert_int_equal(support_count_slots(world), 1);
+    create(world, "second", "");
+}
+
 static void creates_a_pvh_guest(void **state)
 {
     struct support_world *world = *state;
@@ -1305,6 +1324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(creates_a_pvh_guest),
+        TEST(out_of_domids),
         TEST(creates_a_pv_guest),
         TEST(creates_a_plain_pv_guest),
         TEST(loads_a_pv_ramdisk),
