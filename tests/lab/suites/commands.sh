@@ -95,7 +95,17 @@ informs() {
         chaos info --json i | grep -q '"registry": "noxs"' && chaos destroy i
 }
 
-suuid() {
+spins() { # cpu time grows
+    local before after
+    chaos create spin.cfg || return
+    before=$(chaos info --json spin | sed -n 's/.*cpu_time_ns": \([0-9]*\).*/\1/p')
+    sleep 0.3
+    after=$(chaos info --json spin | sed -n 's/.*cpu_time_ns": \([0-9]*\).*/\1/p')
+    echo "$before $after"
+    [ "$after" -gt $((before + 1000000)) ] && chaos destroy spin
+}
+
+uuid() {
     local uuid=12345678-1234-4321-8abc-123456789abc
     chaos create noop.cfg name=u uuid=\"$uuid\" || return
     chaos info u | grep -q "$uuid" || return
