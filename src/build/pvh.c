@@ -3,7 +3,7 @@
 
 #include "acpi.h"
 #include "copy.h"
-#include "noxs/abi/noxs.h"
+#include "device_page.h"
 
 #include <string.h>
 
@@ -148,7 +148,6 @@ static int write_specials(struct chaos__hv *hv,
                           const struct layout *layout, struct chaos_error *err)
 {
     uint64_t frames[SPECIAL_PAGES];
-    struct noxs_page *devices;
     uint32_t *ident, i;
     uint8_t *base;
     void *address;
@@ -166,11 +165,9 @@ static int write_specials(struct chaos__hv *hv,
     for (i = 0; i < IDENT_ENTRIES; i++)
         ident[i] = i << 22 | IDENT_ENTRY;
     if (shell->noxs) {
-        devices = (struct noxs_page *)(base + PAGE_DEVICES * CHAOS__PAGE_SIZE);
-        devices->version = NOXS_VERSION;
-        devices->control_port = shell->control_port;
-        devices->control_frame = special_frame(layout, PAGE_CONTROL);
-        devices->magic = NOXS_MAGIC;
+        chaos__device_page_write(base + PAGE_DEVICES * CHAOS__PAGE_SIZE,
+                                 shell->control_port,
+                                 special_frame(layout, PAGE_CONTROL));
     } else {
         chaos__acpi_write(
             base + PAGE_ACPI * CHAOS__PAGE_SIZE,
@@ -223,6 +220,11 @@ static uint64_t page_down(uint64_t address)
     return address & ~(uint64_t)(CHAOS__PAGE_SIZE - 1);
 }
 
+static uint64_t page_up(uint64_t size)
+{
+    return page_down(size + CHAOS__PAGE_SIZE - 1);
+}
+
 static uint64_t ramdisk_size(const struct chaos__payload *payload)
 {
     return payload->ramdisk ? payload->ramdisk->size : 0;
@@ -233,7 +235,7 @@ int chaos__pvh_check(const struct chaos__shell *shell,
                      struct chaos_error *err)
 {
     const struct chaos__elf *elf = payload->elf;
-    uint64_t needed, boot, rest;
+    uint64_t needed, rest;
     struct layout layout;
 
     if (!elf->has_pvh_entry)
@@ -242,11 +244,8 @@ int chaos__pvh_check(const struct chaos__shell *shell,
                            "note); use type=\"pv\" if it is a PV kernel",
                            payload->kernel->path);
     make_layout(shell, &layout);
-    boot = (boot_size(payload) + CHAOS__PAGE_SIZE - 1) &
-           ~(uint64_t)(CHAOS__PAGE_SIZE - 1);
-    rest = boot + SPECIAL_PAGES * CHAOS__PAGE_SIZE +
-           ((ramdisk_size(payload) + CHAOS__PAGE_SIZE - 1) &
-            ~(uint64_t)(CHAOS__PAGE_SIZE - 1));
+    rest = page_up(boot_size(payload)) + page_up(ramdisk_size(payload)) +
+           SPECIAL_PAGES * CHAOS__PAGE_SIZE;
     if (__builtin_add_overflow(elf->end, rest, &needed) ||
         needed > CHAOS__LOW_MEMORY_END)
         return chaos__fail(err, CHAOS_EIMAGE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shell.h"
 
-#include "noxs/abi/noxs.h"
+#include "device_page.h"
 #include "pvh.h"
 
 #include <stdlib.h>
@@ -55,7 +55,6 @@ static int write_pv_pages(struct chaos__hv *hv, struct chaos__shell *shell,
                           struct chaos_error *err)
 {
     uint64_t frames[2] = { build->store_frame, build->control_frame };
-    struct noxs_page *devices;
     void *address;
     int rc;
 
@@ -63,11 +62,8 @@ static int write_pv_pages(struct chaos__hv *hv, struct chaos__shell *shell,
     if (rc < 0)
         return rc;
     memset(address, 0, 2 * CHAOS__PAGE_SIZE);
-    devices = address;
-    devices->version = NOXS_VERSION;
-    devices->control_port = shell->control_port;
-    devices->control_frame = build->control_frame;
-    devices->magic = NOXS_MAGIC;
+    chaos__device_page_write(address, shell->control_port,
+                             build->control_frame);
     chaos__hv_unmap(hv, address, 2);
     return 0;
 }
