@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/devices.h"
+
 #include <chaos/config.h>
 
 #define CHAOS__NAME_MAX 127 /* bytes, without the terminating NUL */
@@ -39,7 +41,7 @@ struct chaos__config_place {
     bool is_override; /* by chaos_config_set(), not in the file */
 };
 
-#define CHAOS__CONFIG_PLACES 24 /* room for every supported key */
+#define CHAOS__CONFIG_PLACES 32 /* room for every supported key */
 
 struct chaos_config {
     char *name; /* NULL: not set */
@@ -63,7 +65,10 @@ struct chaos_config {
     enum chaos__action on_crash;
     uint32_t max_grant_frames;   /* 0: Xen's default */
     uint32_t max_event_channels; /* 0: the default */
-    char *source;                /* stands in messages for the file's name */
+    unsigned vif_count, disk_count;
+    struct chaos__vif *vifs;   /* NULL when there are none */
+    struct chaos__disk *disks; /* NULL when there are none */
+    char *source;              /* stands in messages for the file's name */
     struct chaos__config_place places[CHAOS__CONFIG_PLACES];
 };
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices that a configuration asks for, as plain values.  It knows
+ * neither back ends nor rings, and looks at no file.
+ */
+#ifndef CHAOS_SRC_CONFIG_DEVICES_H
+#define CHAOS_SRC_CONFIG_DEVICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Both lists together fit on one device page (abi/noxs.h). */
+#define CHAOS__VIFS_MAX 8u
+#define CHAOS__DISKS_MAX 16u
+
+#define CHAOS__INTERFACE_NAME_MAX 16 /* IFNAMSIZ, with the NUL */
+#define CHAOS__VDEV_MAX 16           /* "xvda12", with the NUL */
+
+/* One of vif=[...]. */
+struct chaos__vif {
+    bool has_mac; /* else one is generated when the guest is created */
+    uint8_t mac[6];
+    char bridge[CHAOS__INTERFACE_NAME_MAX]; /* "xenbr0" if not set */
+    char name[CHAOS__INTERFACE_NAME_MAX];   /* of the interface in dom0; "": the
+                                             * back end's, vifDOMID.ID */
+    uint8_t ipv4[4];                        /* all 0: not set */
+    uint8_t prefix;                         /* bits; 24 if not set */
+    uint8_t gateway[4];                     /* all 0: not set */
+    uint32_t mtu;                           /* 0: the bridge's */
+    /* The guest may send so many bytes in each interval; 0: not limited. */
+    uint64_t rate_bytes;
+    uint32_t rate_interval_us;
+};
+
+enum chaos__disk_access {
+    CHAOS__DISK_READ_ONLY,
+    CHAOS__DISK_WRITE,
+    CHAOS__DISK_SHARED_WRITE, /* w!: others may write to it too */
+};
+
+/* One of disk=[...]. */
+struct chaos__disk {
+    char *target; /* path of a block device or of a raw file */
+    enum chaos__disk_access access;
+    bool is_cdrom;
+    char vdev[CHAOS__VDEV_MAX]; /* "xvda" */
+    uint32_t vdev_number;       /* vbd-interface(7): 51712 for xvda */
+};
+
+#endif
