@@ -22,6 +22,9 @@ bool events_handle(void);
  * nothing blocks for ever. */
 void events_wait(void);
 
+/* The same, but no longer than until that time (time.h); 0: for ever. */
+void events_wait_until(uint64_t ns);
+
 /* A port that nobody listens to is no error. */
 void events_notify(uint32_t port);
 
