@@ -57,8 +57,9 @@ struct chaos__slot {
     uint64_t control_frame; /* 0: the guest does not speak noxs */
     uint32_t console_port;
     uint32_t control_port;
-    uint32_t has_config; /* a copy of its configuration is kept */
-    uint8_t reserved[164];
+    uint32_t has_config;  /* a copy of its configuration is kept */
+    uint32_t has_devices; /* back ends may know its domain */
+    uint8_t reserved[160];
 };
 
 struct chaos__registry;
