@@ -39,7 +39,8 @@ $(BUILD)/noxs/$1/image.lds: noxs/guest/image.lds.S noxs/guest/layout.h
 
 guest_kit_$1 := $$(addprefix $(BUILD)/noxs/$1/guest/, \
     $1-boot.o $1.o notes.o noxs-note.o \
-    start.o control.o console.o events.o mem.o print.o shutdown.o time.o)
+    start.o block.o control.o console.o devices.o events.o grants.o mem.o \
+    net.o print.o shutdown.o time.o)
 
 $(BUILD)/unikernels/$1/%: $(BUILD)/noxs/$1/unikernels/%.o $$(guest_kit_$1) \
         $(BUILD)/noxs/$1/image.lds
