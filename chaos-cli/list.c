@@ -37,7 +37,7 @@ static void print_json(const struct chaos_guest_info *list, size_t count)
     printf("[");
     for (i = 0; i < count; i++) {
         printf("%s\n", i ? "," : "");
-        cli_json_guest(&list[i], "  ");
+        cli_json_guest(&list[i], NULL, "  ");
     }
     printf("%s]\n", count ? "\n" : "");
 }

@@ -316,6 +316,11 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
     int rc;
 
     flavor(config, files, &shell);
+    if (flags & CHAOS_CREATE_NOXS && !shell.noxs)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "%s does not speak noxs: nothing could tell when "
+                           "the guest is up",
+                           config->kernel);
     rc = chaos__shell_check(&shell, &files->payload, err);
     if (rc == 0)
         rc = chaos__ready(chaos, err);
