@@ -422,8 +422,10 @@ static bool connect(struct net *net, const struct noxs_net *entry)
 
     if (!tx || !rx)
         return false;
-    FRONT_RING_INIT(&net->tx, tx, PAGE_SIZE);
-    FRONT_RING_INIT(&net->rx, rx, PAGE_SIZE);
+    net->tx_pushed = RING_START(tx);
+    net->rx_pushed = RING_START(rx);
+    FRONT_RING_ATTACH(&net->tx, tx, net->tx_pushed, PAGE_SIZE);
+    FRONT_RING_ATTACH(&net->rx, rx, net->rx_pushed, PAGE_SIZE);
     net->backend = entry->backend;
     net->tx_port = entry->tx_port;
     net->rx_port = entry->rx_port;
