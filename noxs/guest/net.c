@@ -320,12 +320,13 @@ static void end_packet(struct net *net, uint16_t id)
 static void take_tx(struct net *net, const struct netif_tx_response *response)
 {
     uint16_t id = response->id, first;
-    struct tx_slot *slot = &net->tx_slots[id];
+    struct tx_slot *slot;
 
-    if (id >= TX_SLOTS || slot->reference == GRANT_NONE) {
+    if (id >= TX_SLOTS || net->tx_slots[id].reference == GRANT_NONE) {
         net->stats.nonsense++;
         return;
     }
+    slot = &net->tx_slots[id];
     first = slot->first;
     if (response->status != NETIF_RSP_OKAY)
         net->tx_slots[first].failed = true;
