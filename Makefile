@@ -15,6 +15,7 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 INSTALL ?= install
+OBJCOPY ?= objcopy
 
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-8s %s\n')
