@@ -413,6 +413,7 @@ static bool take_buffers(struct net *net, unsigned int n)
         grant_set(reference, net->backend, net->buffers[i], false);
         net->rx_buffers[net->buffer_count++].reference = reference;
     }
+    net->info.rx_buffers = net->buffer_count;
     return net->buffer_count;
 }
 
