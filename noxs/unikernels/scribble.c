@@ -8,12 +8,15 @@
  *   console   over the console's ring
  *   flood     notifies the ports of both without end
  *   all       all of these
- *   balloon   gives the control page back to Xen, and sleeps
+ *   close     closes both ports
+ *   balloon   gives the control page back to Xen
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <xen/event_channel.h>
 #include <xen/memory.h>
+#include <xen/sched.h>
 
 #include "../abi/noxs.h"
 #include "../guest/boot.h"
@@ -94,7 +97,13 @@ static void flood(void)
     events_notify(found.console_port);
 }
 
-/* Xen refuses a second time, and from then on this only sleeps. */
+/* Not events_wait(), which would obey. */
+static void idle(void)
+{
+    hypercall2(__HYPERVISOR_sched_op, SCHEDOP_yield, NULL);
+}
+
+/* Xen refuses a second time. */
 static void balloon(void)
 {
     xen_pfn_t frame = found.control_frame;
@@ -105,7 +114,23 @@ static void balloon(void)
     if (frame)
         hypercall2(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &gone);
     found.control_frame = 0;
-    events_wait();
+    idle();
+}
+
+static void close_port(uint32_t *port)
+{
+    struct evtchn_close request = { .port = *port };
+
+    if (*port)
+        hypercall2(__HYPERVISOR_event_channel_op, EVTCHNOP_close, &request);
+    *port = 0;
+}
+
+static void close_ports(void)
+{
+    close_port(&found.control_port);
+    close_port(&found.console_port);
+    idle();
 }
 
 static const struct deed {
@@ -115,7 +140,7 @@ static const struct deed {
 } deeds[] = {
     { "control", spoil_control, true }, { "device", spoil_device, true },
     { "console", spoil_console, true }, { "flood", flood, true },
-    { "balloon", balloon, false },
+    { "balloon", balloon, false },      { "close", close_ports, false },
 };
 #define DEEDS (sizeof(deeds) / sizeof(deeds[0]))
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 # What the unikernel `scribble` can do; more here when it learns more.
-deeds="control device console flood all balloon"
+deeds="control device console flood all close balloon"
 
 starts() { # what it says of itself is worth nothing; that it runs is
     chaos create scribble.cfg "extra=\"what=$1\"" && chaos create -w noop.cfg &&
