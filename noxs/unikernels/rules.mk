@@ -7,10 +7,12 @@
 BUILD ?= build
 
 UNIKERNELS := noop hello spin crash reboot chatter parrot \
-    daytime
+    daytime echo http blkcheck
 
 # Those that have lwIP (noxs/lwip) linked in.
-NETWORK_UNIKERNELS := daytime
+NETWORK_UNIKERNELS := daytime echo http
+# What some have besides the file of their name.
+unikernel_parts_http := http-request.o
 
 unikernel_images := $(foreach t,pv pvh,$(UNIKERNELS:%=$(BUILD)/unikernels/$t/%))
 
