@@ -33,11 +33,11 @@ cflags := -std=gnu11 -D_GNU_SOURCE -DCHAOS_VERSION='"$(VERSION)"' \
 ldflags := -Wl,-z,relro,-z,now -Wl,--gc-sections $(sanitize) $(LDFLAGS)
 
 # xenguest.pc leaves out the decompressors, which a static link needs.
-xen_shared := -lxenguest -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
+xen_shared := -lxenguest -lxenctrl -lxenforeignmemory -lxenevtchn -lxencall \
     -lxentoollog
 # Its image loaders register themselves: nothing refers to them.
 xen_static := -Wl,--whole-archive -lxenguest -Wl,--no-whole-archive \
-    -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
+    -lxenctrl -lxenforeignmemory -lxenevtchn \
     -lxencall -lxendevicemodel -lxentoolcore -lxentoollog \
     -lz -llzma -lzstd
 

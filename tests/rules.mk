@@ -23,8 +23,9 @@ front_end_tests := $(wildcard tests/unit/test_front_*.c)
 $(foreach source,$(filter-out $(front_end_tests), \
     $(wildcard tests/unit/test_*.c)),$(eval $(call unit_test,$(source))))
 
-# libxlutil is the oracle for the syntax.
+# libxlutil is the oracle for the syntax and for devices.
 $(BUILD)/tests/test_config_oracle: unit_libs := -lxlutil
+$(BUILD)/tests/test_config_oracle_devices: unit_libs := -lxlutil -lxenlight
 $(BUILD)/tests/test_config_memory: unit_ldflags := -Wl,--wrap=malloc \
     -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
 

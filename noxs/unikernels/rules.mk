@@ -6,7 +6,7 @@
 
 BUILD ?= build
 
-UNIKERNELS := noop hello spin crash reboot chatter parrot \
+UNIKERNELS := noop hello spin crash reboot chatter parrot deaf scribble \
     daytime echo http blkcheck
 
 # Those that have lwIP (noxs/lwip) linked in.

@@ -112,10 +112,12 @@ static void *page_of(uint64_t frame)
 
 void *world_use(uint32_t reference, uint16_t domid, bool write)
 {
-    struct grant_entry_v1 *entry = &table[reference];
+    struct grant_entry_v1 *entry;
 
-    if (reference >= world.grant_frames * PER_FRAME ||
-        (entry->flags & GTF_type_mask) != GTF_permit_access ||
+    if (reference >= world.grant_frames * PER_FRAME)
+        return NULL;
+    entry = &table[reference];
+    if ((entry->flags & GTF_type_mask) != GTF_permit_access ||
         entry->domid != domid || (write && entry->flags & GTF_readonly))
         return NULL;
     entry->flags |= GTF_reading | (write ? GTF_writing : 0);
