@@ -93,8 +93,11 @@ endef
 $(eval $(call unikernel_type,pv,GUEST_PV))
 $(eval $(call unikernel_type,pvh,GUEST_PVH))
 
-.PHONY: unikernels
+.PHONY: unikernels size
 unikernels: $(unikernel_images)
+
+size: unikernels
+	$(Q)noxs/unikernels/sizes $(BUILD)/unikernels/pv $(BUILD)/unikernels/pvh
 
 # Or make deletes them as intermediate, and builds them again.
 .SECONDARY: $(guest_kit_pv) $(guest_kit_pvh) \
