@@ -16,6 +16,9 @@
 #define TCP_PERIOD (TCP_TMR_INTERVAL * MS)
 #define SECOND (1000 * MS)
 
+/* How long a closed connection takes data yet, in units of half a second. */
+#define LINGER_POLLS 10
+
 /* After that many ticks without traffic, ARP waits for no answer any more, and
  * nothing is left of a datagram that came in part. */
 #define QUIET_TICKS (IP_REASS_MAXAGE + 2)
@@ -37,7 +40,20 @@ bool network_open(void)
     return interface_first();
 }
 
-void network_listen(uint16_t port, tcp_accept_fn accept)
+static err_t on_accept(void *context, struct tcp_pcb *pcb, err_t error)
+{
+    void (*accept)(struct tcp_pcb *) = context;
+
+    if (error != ERR_OK || !pcb)
+        return ERR_OK; /* no memory for one; the peer tries again */
+    /* Below that of those to come, so that lwIP ends it in favour of them. */
+    tcp_setprio(pcb, TCP_PRIO_MIN);
+    tcp_arg(pcb, NULL);
+    accept(pcb);
+    return ERR_OK;
+}
+
+void network_listen(uint16_t port, void (*accept)(struct tcp_pcb *pcb))
 {
     struct tcp_pcb *pcb = tcp_new(), *listener;
 
@@ -46,19 +62,40 @@ void network_listen(uint16_t port, tcp_accept_fn accept)
     listener = tcp_listen(pcb);
     if (!listener)
         network_broken(__LINE__);
-    tcp_accept(listener, accept);
+    tcp_arg(listener, accept);
+    tcp_accept(listener, on_accept);
 }
 
-err_t network_close(struct tcp_pcb *pcb)
+static err_t throw_away(void *context, struct tcp_pcb *pcb, struct pbuf *p,
+                        err_t error)
 {
-    tcp_recv(pcb, NULL);
-    tcp_sent(pcb, NULL);
-    tcp_poll(pcb, NULL, 0);
-    tcp_err(pcb, NULL);
-    if (tcp_close(pcb) == ERR_OK)
+    (void)context;
+    (void)error;
+    if (!p)
         return ERR_OK;
-    tcp_abort(pcb);
-    return ERR_ABRT;
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+/* From here on lwIP ends the connection whatever the peer does. */
+static err_t stop_lingering(void *context, struct tcp_pcb *pcb)
+{
+    (void)context;
+    tcp_poll(pcb, NULL, 0);
+    return tcp_close(pcb);
+}
+
+/* Only the sending half at first: data that comes after tcp_close() makes lwIP
+ * reset the connection, and the peer may lose what it has not read yet. */
+void network_close(struct tcp_pcb *pcb)
+{
+    tcp_arg(pcb, NULL);
+    tcp_err(pcb, NULL);
+    tcp_sent(pcb, NULL);
+    tcp_recv(pcb, throw_away);
+    tcp_poll(pcb, stop_lingering, LINGER_POLLS);
+    tcp_shutdown(pcb, 0, 1);
 }
 
 const char *network_address(void)

@@ -22,15 +22,19 @@
 /* Opens all interfaces; false if none has an address. */
 bool network_open(void);
 
-/* Calls `accept` for each TCP connection to the port. */
-void network_listen(uint16_t port, tcp_accept_fn accept);
+/*
+ * Calls `accept` for each TCP connection to the port.  When there are as many
+ * connections as there can be, a new one ends the one that was quiet for
+ * longest; `accept` says by tcp_err() what to do then.
+ */
+void network_listen(uint16_t port, void (*accept)(struct tcp_pcb *pcb));
 
 /*
- * Closes a connection in order, what is written to it is still sent; resets
- * it if memory is out.  It is for a callback of lwIP's to return, which has to
- * tell which of the two it was.
+ * Closes a connection: what was written is still sent, what the peer still
+ * sends is thrown away, for some seconds.  No callback of the connection's is
+ * called any more.
  */
-err_t network_close(struct tcp_pcb *pcb);
+void network_close(struct tcp_pcb *pcb);
 
 /* Says that the guest is up, prints one line that starts with `name`, and
  * serves until it is asked to end.  Sleeps while there is nothing to do. */

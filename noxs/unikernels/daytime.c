@@ -59,15 +59,12 @@ static size_t daytime(char *text, size_t size)
                     seconds / 3600, seconds / 60 % 60, seconds % 60);
 }
 
-static err_t on_connection(void *context, struct tcp_pcb *pcb, err_t error)
+static void on_connection(struct tcp_pcb *pcb)
 {
     char text[80];
 
-    (void)context;
-    if (error != ERR_OK)
-        return error;
     tcp_write(pcb, text, daytime(text, sizeof(text)), TCP_WRITE_FLAG_COPY);
-    return network_close(pcb);
+    network_close(pcb);
 }
 
 void guest_main(const struct guest_info *info)

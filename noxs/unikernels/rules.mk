@@ -7,10 +7,12 @@
 BUILD ?= build
 
 UNIKERNELS := noop hello spin crash reboot chatter parrot deaf scribble \
-    daytime
+    daytime echo http blkcheck
 
 # Those that have lwIP (noxs/lwip) linked in.
-NETWORK_UNIKERNELS := daytime
+NETWORK_UNIKERNELS := daytime echo http
+# What some have besides the file of their name.
+unikernel_parts_http := http-request.o
 
 unikernel_images := $(foreach t,pv pvh,$(UNIKERNELS:%=$(BUILD)/unikernels/$t/%))
 
@@ -91,8 +93,11 @@ endef
 $(eval $(call unikernel_type,pv,GUEST_PV))
 $(eval $(call unikernel_type,pvh,GUEST_PVH))
 
-.PHONY: unikernels
+.PHONY: unikernels size
 unikernels: $(unikernel_images)
+
+size: unikernels
+	$(Q)noxs/unikernels/sizes $(BUILD)/unikernels/pv $(BUILD)/unikernels/pvh
 
 # Or make deletes them as intermediate, and builds them again.
 .SECONDARY: $(guest_kit_pv) $(guest_kit_pvh) \

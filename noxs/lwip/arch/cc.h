@@ -3,6 +3,8 @@
 #ifndef NOXS_LWIP_CC_H
 #define NOXS_LWIP_CC_H
 
+#include <limits.h>
+
 #include "../../guest/mem.h"
 #include "../../guest/random.h"
 #include "../../guest/scratch.h"
@@ -10,7 +12,11 @@
 #define LWIP_NO_INTTYPES_H 1
 #define LWIP_NO_UNISTD_H 1
 #define LWIP_NO_CTYPE_H 1
-typedef long ssize_t; /* which unistd.h would define */
+/* What unistd.h would define, and lwIP does if this limit is not known. */
+#ifndef SSIZE_MAX
+#define SSIZE_MAX LONG_MAX
+#endif
+typedef long ssize_t;
 
 /* Ends the guest as crashed, with the line as its code: a stack whose state is
  * broken must not answer anybody. */
