@@ -15,6 +15,7 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 INSTALL ?= install
+OBJCOPY ?= objcopy
 
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-8s %s\n')
@@ -32,11 +33,11 @@ cflags := -std=gnu11 -D_GNU_SOURCE -DCHAOS_VERSION='"$(VERSION)"' \
 ldflags := -Wl,-z,relro,-z,now -Wl,--gc-sections $(sanitize) $(LDFLAGS)
 
 # xenguest.pc leaves out the decompressors, which a static link needs.
-xen_shared := -lxenguest -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
+xen_shared := -lxenguest -lxenctrl -lxenforeignmemory -lxenevtchn -lxencall \
     -lxentoollog
 # Its image loaders register themselves: nothing refers to them.
 xen_static := -Wl,--whole-archive -lxenguest -Wl,--no-whole-archive \
-    -lxenctrl -lxenforeignmemory -lxenevtchn -lxenstore \
+    -lxenctrl -lxenforeignmemory -lxenevtchn \
     -lxencall -lxendevicemodel -lxentoolcore -lxentoollog \
     -lz -llzma -lzstd
 
@@ -162,10 +163,10 @@ format:
 format-check:
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(format_files)
 
-# The lab's packages stay: they are a download.
+# The lab's packages and lwIP's source stay: they are downloads.
 .PHONY: clean
 clean:
-	$(Q)find $(BUILD) -mindepth 1 -maxdepth 1 ! -name lab \
+	$(Q)find $(BUILD) -mindepth 1 -maxdepth 1 ! -name lab ! -name lwip \
 	    -exec rm -rf {} + 2>/dev/null || true
 
 -include $(library_objects:.o=.d) $(cli_objects:.o=.d)

@@ -107,9 +107,13 @@ const char *cli_status_name(unsigned status);
 /* Writes a JSON string, quotes included. */
 void cli_json_string(const char *text);
 /* One guest as a JSON object; `control` is NULL where it is not known. */
-void cli_json_guest(const struct chaos_guest_info *info,
+void cli_json_guest(struct cli *cli, const struct chaos_guest_info *info,
                     const struct chaos_guest_control *control,
                     const char *indent);
+/* A guest's devices, as further members of such an object and as lines of
+ * text; nothing when they cannot be read. */
+void cli_json_devices(struct cli *cli, uint32_t domid, const char *indent);
+void cli_text_devices(struct cli *cli, uint32_t domid);
 #define CLI_UUID_SIZE 37
 void cli_uuid(const uint8_t uuid[16], char text[CLI_UUID_SIZE]);
 
@@ -120,6 +124,8 @@ int cli_reboot(struct cli *cli, int argc, char **argv);
 int cli_pause(struct cli *cli, int argc, char **argv);
 int cli_unpause(struct cli *cli, int argc, char **argv);
 int cli_list(struct cli *cli, int argc, char **argv);
+int cli_vif_list(struct cli *cli, int argc, char **argv);
+int cli_block_list(struct cli *cli, int argc, char **argv);
 int cli_info(struct cli *cli, int argc, char **argv);
 int cli_console_command(struct cli *cli, int argc, char **argv);
 int cli_domid(struct cli *cli, int argc, char **argv);

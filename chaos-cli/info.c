@@ -14,7 +14,7 @@ static void print_status(const struct chaos_guest_control *control)
     printf("\n");
 }
 
-static void print_text(const struct chaos_guest_info *info,
+static void print_text(struct cli *cli, const struct chaos_guest_info *info,
                        const struct chaos_guest_control *control,
                        const char *config)
 {
@@ -39,6 +39,8 @@ static void print_text(const struct chaos_guest_info *info,
            info->maxmem_kb);
     printf("cpu time: %" PRIu64 ".%03" PRIu64 " s\n",
            info->cpu_time_ns / 1000000000, info->cpu_time_ns / 1000000 % 1000);
+    if (info->is_chaos)
+        cli_text_devices(cli, info->domid);
     if (config)
         printf("\n%s", config);
 }
@@ -84,12 +86,12 @@ static int show(struct cli *cli, uint32_t domid, const char *name, void *user,
         return rc;
     speaks = read_control(cli, &info, &control);
     if (*json) {
-        cli_json_guest(&info, speaks ? &control : NULL, "");
+        cli_json_guest(cli, &info, speaks ? &control : NULL, "");
         printf("\n");
         return 0;
     }
     config = info.is_chaos ? read_config(cli, domid) : NULL;
-    print_text(&info, speaks ? &control : NULL, config);
+    print_text(cli, &info, speaks ? &control : NULL, config);
     free(config);
     return 0;
 }

@@ -39,7 +39,7 @@ static void print_control(const struct chaos_guest_control *control,
         printf("%s  \"up_ns\": %" PRIu64 ",\n", indent, control->up_ns);
 }
 
-void cli_json_guest(const struct chaos_guest_info *info,
+void cli_json_guest(struct cli *cli, const struct chaos_guest_info *info,
                     const struct chaos_guest_control *control,
                     const char *indent)
 {
@@ -68,5 +68,7 @@ void cli_json_guest(const struct chaos_guest_info *info,
     if (info->created_s) /* Xen does not keep it for other toolstacks */
         printf(",\n%s  \"created\": %" PRIu64 ",\n%s  \"uptime_s\": %" PRIu64,
                indent, info->created_s, indent, uptime_s(info));
+    if (info->is_chaos)
+        cli_json_devices(cli, info->domid, indent);
     printf("\n%s}", indent);
 }

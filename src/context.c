@@ -3,6 +3,7 @@
 
 #include "hv/hv.h"
 #include "registry/registry.h"
+#include "store/store.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ void chaos_close(struct chaos *chaos)
 {
     if (!chaos)
         return;
+    chaos__store_close(chaos->store);
     chaos__registry_close(chaos->registry);
     chaos__hv_close(chaos->hv);
     free(chaos->run_dir);

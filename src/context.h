@@ -12,12 +12,14 @@
 
 struct chaos__hv;
 struct chaos__registry;
+struct chaos__store;
 
 struct chaos {
     struct chaos_options options;
     char *run_dir;
     struct chaos__hv *hv;             /* NULL until needed */
     struct chaos__registry *registry; /* NULL until needed */
+    struct chaos__store *store;       /* NULL until needed */
 };
 
 /* Logs one line if the level is wanted. */

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "../abi/noxs.h"
+#include "devices.h"
 #include "events.h"
 #include "platform.h"
 #include "shutdown.h"
@@ -71,9 +71,9 @@ static void on_event(void *context)
 
 void control_init(void)
 {
-    const struct noxs_page *page = platform_store_page();
+    const struct noxs_page *page = devices_page();
 
-    if (!page || page->magic != NOXS_MAGIC || page->version != NOXS_VERSION)
+    if (!page)
         return;
     port = page->control_port;
     control = platform_map_frame(page->control_frame);

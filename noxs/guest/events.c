@@ -6,27 +6,44 @@
 
 #include "hypercall.h"
 #include "platform.h"
+#include "scratch.h"
 
-#define MAX_PORTS 16u
+#define MAX_PORTS 64u
 #define BITS 64u
 
 static struct {
     void (*handler)(void *);
     void *context;
-} handlers[MAX_PORTS];
-static evtchn_port_t ports[MAX_PORTS];
+} handlers[MAX_PORTS] SCRATCH(handlers);
+static evtchn_port_t ports[MAX_PORTS] SCRATCH(ports);
 static unsigned int count;
 
 bool events_listen(uint32_t port, void (*handler)(void *), void *context)
 {
-    if (!port || port >= EVTCHN_2L_NR_CHANNELS || count == MAX_PORTS ||
-        !platform_shared_info())
+    unsigned int i = 0;
+
+    if (!port || port >= EVTCHN_2L_NR_CHANNELS || !platform_shared_info())
         return false;
-    ports[count] = port;
-    handlers[count].handler = handler;
-    handlers[count].context = context;
-    count++;
+    while (i < count && ports[i] != port)
+        i++;
+    if (i == MAX_PORTS)
+        return false;
+    ports[i] = port;
+    handlers[i].handler = handler;
+    handlers[i].context = context;
+    if (i == count)
+        count++;
     return true;
+}
+
+static unsigned long *pending_word(uint32_t port)
+{
+    return &platform_shared_info()->evtchn_pending[port / BITS];
+}
+
+static unsigned long pending_bit(uint32_t port)
+{
+    return 1ul << port % BITS;
 }
 
 bool events_handle(void)
@@ -34,9 +51,8 @@ bool events_handle(void)
     bool any = false;
 
     for (unsigned int i = 0; i < count; i++) {
-        unsigned long *word =
-            &platform_shared_info()->evtchn_pending[ports[i] / BITS];
-        unsigned long bit = 1ul << ports[i] % BITS;
+        unsigned long *word = pending_word(ports[i]);
+        unsigned long bit = pending_bit(ports[i]);
 
         if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & bit))
             continue;
@@ -48,20 +64,44 @@ bool events_handle(void)
     return any;
 }
 
-void events_wait(void)
+static bool poll(evtchn_port_t *list, unsigned int length, uint64_t ns)
 {
-    struct sched_poll poll = { .nr_ports = count };
+    struct sched_poll request = { .nr_ports = length, .timeout = ns };
 
+    set_xen_guest_handle(request.ports, list);
+    return hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &request) == 0;
+}
+
+/* Xen refuses to wait when one of the ports is closed.  Asks for each alone,
+ * until a time that is long past. */
+static void forget_closed(void)
+{
+    for (unsigned int i = count; i-- > 0;) {
+        if (poll(&ports[i], 1, 1))
+            continue;
+        count--;
+        ports[i] = ports[count];
+        handlers[i] = handlers[count];
+    }
+}
+
+void events_wait_until(uint64_t ns)
+{
     if (events_handle())
         return;
-    set_xen_guest_handle(poll.ports, ports);
-    /* A port that was closed makes the call fail at once: wait for the rest
-     * as for none, which any event ends. */
-    if (hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll)) {
-        poll.nr_ports = 0;
-        hypercall2(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll);
-    }
+    if (!poll(ports, count, ns))
+        forget_closed();
     events_handle();
+}
+
+void events_wait(void)
+{
+    events_wait_until(0);
+}
+
+void events_raise(uint32_t port)
+{
+    __atomic_fetch_or(pending_word(port), pending_bit(port), __ATOMIC_SEQ_CST);
 }
 
 void events_notify(uint32_t port)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One segment with everything, headers included, so that a loader has one
- * piece to copy and a small image fits in one or two pages.
+ * piece to copy and a small image fits in one or two pages.  Scratch memory is
+ * in no segment: see scratch.h.
  */
 #include "layout.h"
 
@@ -17,15 +18,20 @@ PHDRS
 
 SECTIONS
 {
-    . = IMAGE_BASE + SIZEOF_HEADERS;
+    . = SCRATCH_BASE;
+    .scratch (NOLOAD) : { *(.bss.scratch.*) } :NONE
+    . = ALIGN(PAGE_SIZE) + SIZEOF_HEADERS;
     .note : { KEEP(*(.note.guest)) } :image :notes
     .text : { *(.text.entry) *(.text .text.*) } :image
     .rodata : { *(.rodata .rodata.*) } :image
     .data : { *(.data .data.*) } :image
     .bss : { *(.bss .bss.*) *(COMMON) } :image
+    image_end = .;
 
     /DISCARD/ :
     {
         *(.comment) *(.eh_frame) *(.note.gnu.*) *(.note.GNU-stack)
     }
 }
+
+ASSERT(image_end <= IMAGE_LIMIT, "image or scratch memory too large: layout.h")

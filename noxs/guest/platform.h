@@ -27,11 +27,13 @@ void platform_init(const void *start, struct guest_info *info_r);
  * reached, and for 0, which says that there is none. */
 void *platform_map_frame(uint64_t frame);
 
-/* The frame of an address in the guest's image or memory. */
+/* The frame of an address in the guest's image or memory, which is mapped. */
 uint64_t platform_frame(const void *address);
 
-/* The grant table's first `frames` frames, side by side; NULL if Xen
- * refuses. */
+#define GRANT_FRAMES_MAX 4u
+
+/* The grant table's first `frames` frames, side by side, at most
+ * GRANT_FRAMES_MAX; NULL if Xen refuses. */
 void *platform_grant_table(unsigned int frames);
 
 /* Maps it at the first call; NULL if Xen refuses. */

@@ -2,9 +2,11 @@
 #include "platform.h"
 
 #include <stddef.h>
+#include <xen/grant_table.h>
 
 #include "hypercall.h"
 #include "layout.h"
+#include "scratch.h"
 
 /* Present, writable, user (as all PV pages are), accessed, dirty. */
 #define PTE_PAGE 0x67ul
@@ -44,11 +46,44 @@ void *platform_map_frame(uint64_t frame)
     return (void *)(VIRT_BASE + pfn * PAGE_SIZE);
 }
 
+uint64_t platform_frame(const void *address)
+{
+    const xen_pfn_t *frames = (const xen_pfn_t *)start_info->mfn_list;
+
+    return frames[((uintptr_t)address - VIRT_BASE) / PAGE_SIZE];
+}
+
+static bool remap(uintptr_t address, uint64_t machine)
+{
+    return hypercall(__HYPERVISOR_update_va_mapping, address,
+                     machine | PTE_PAGE, UVMF_INVLPG) == 0;
+}
+
+/* Addresses for the grant table: what lies there is never seen again. */
+static char grant_table[GRANT_FRAMES_MAX][PAGE_SIZE] SCRATCH(grant_table)
+    __attribute__((aligned(PAGE_SIZE)));
+
+void *platform_grant_table(unsigned int frames)
+{
+    xen_pfn_t list[GRANT_FRAMES_MAX];
+    struct gnttab_setup_table setup = { .dom = DOMID_SELF,
+                                        .nr_frames = frames };
+
+    set_xen_guest_handle(setup.frame_list, list);
+    if (frames > GRANT_FRAMES_MAX ||
+        hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table,
+                  (uintptr_t)&setup, 1) ||
+        setup.status != GNTST_okay)
+        return NULL;
+    for (unsigned int i = 0; i < frames; i++)
+        if (!remap((uintptr_t)grant_table[i], list[i] * PAGE_SIZE))
+            return NULL;
+    return grant_table;
+}
+
 struct shared_info *platform_shared_info(void)
 {
-    if (!shared_info &&
-        !hypercall(__HYPERVISOR_update_va_mapping, SHARED_INFO_ADDRESS,
-                   start_info->shared_info | PTE_PAGE, UVMF_INVLPG))
+    if (!shared_info && remap(SHARED_INFO_ADDRESS, start_info->shared_info))
         shared_info = (struct shared_info *)SHARED_INFO_ADDRESS;
     return shared_info;
 }

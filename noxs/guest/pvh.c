@@ -94,23 +94,43 @@ void platform_init(const void *start, struct guest_info *info_r)
     info_r->memory_kb = memory_kb();
 }
 
+uint64_t platform_frame(const void *address)
+{
+    const uint64_t *table = (const uint64_t *)(PAGE_TABLES + 2 * PAGE_SIZE);
+    uintptr_t a = (uintptr_t)address;
+
+    return (table[a >> LARGE_SHIFT] >> LARGE_SHIFT) * FRAMES_PER_LARGE +
+           a / PAGE_SIZE % FRAMES_PER_LARGE;
+}
+
 /*
- * The lowest frame that the memory map does not speak of.  Putting a page
+ * The lowest `count` frames that the memory map does not speak of, side by
+ * side under one entry of the table, and not given out before.  Putting a page
  * there costs less than replacing memory, which Xen has to take apart and
  * free first; right above the memory, Xen's tables often exist already.
  */
-static uint64_t unused_frame(void)
+static uint64_t unused_frames(unsigned int count)
 {
-    unsigned int count, i;
-    const struct hvm_memmap_table_entry *entries = memory_map(&count);
-    uint64_t end = 0;
+    static uint64_t next;
+    unsigned int entry_count, i;
+    const struct hvm_memmap_table_entry *entries = memory_map(&entry_count);
+    uint64_t first = next;
 
-    for (i = 0; entries && i < count; i++)
-        if (entries[i].addr <= end && end - entries[i].addr < entries[i].size) {
-            end = entries[i].addr + entries[i].size;
+    for (i = 0; entries && i < entry_count; i++) {
+        uint64_t start = entries[i].addr / PAGE_SIZE;
+        uint64_t end =
+            (entries[i].addr + entries[i].size + PAGE_SIZE - 1) / PAGE_SIZE;
+
+        if (start < first + count && first < end) {
+            first = end;
             i = -1u; /* the map need not be sorted */
+        } else if (first % FRAMES_PER_LARGE + count > FRAMES_PER_LARGE) {
+            first += FRAMES_PER_LARGE - first % FRAMES_PER_LARGE;
+            i = -1u;
         }
-    return (end + PAGE_SIZE - 1) / PAGE_SIZE;
+    }
+    next = first + count;
+    return first;
 }
 
 struct shared_info *platform_shared_info(void)
@@ -122,11 +142,44 @@ struct shared_info *platform_shared_info(void)
 
     if (shared_info)
         return shared_info;
-    request.gpfn = unused_frame();
+    request.gpfn = unused_frames(1);
     if (hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &request))
         return NULL;
     shared_info = map(request.gpfn * PAGE_SIZE);
     return shared_info;
+}
+
+/* All at once: a guest is left for each hypercall. */
+void *platform_grant_table(unsigned int frames)
+{
+    xen_ulong_t indexes[GRANT_FRAMES_MAX];
+    xen_pfn_t places[GRANT_FRAMES_MAX];
+    int errors[GRANT_FRAMES_MAX];
+    struct xen_add_to_physmap_batch request = {
+        .domid = DOMID_SELF,
+        .space = XENMAPSPACE_grant_table,
+        .size = frames,
+    };
+    uint64_t first;
+
+    if (frames > GRANT_FRAMES_MAX)
+        return NULL;
+    first = unused_frames(frames);
+    for (unsigned int i = 0; i < frames; i++) {
+        indexes[i] = i;
+        places[i] = first + i;
+        errors[i] = 0;
+    }
+    set_xen_guest_handle(request.idxs, indexes);
+    set_xen_guest_handle(request.gpfns, places);
+    set_xen_guest_handle(request.errs, errors);
+    if (hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch,
+                   &request))
+        return NULL;
+    for (unsigned int i = 0; i < frames; i++)
+        if (errors[i])
+            return NULL;
+    return map(first * PAGE_SIZE);
 }
 
 static uint64_t parameter(unsigned int index)

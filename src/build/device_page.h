@@ -3,10 +3,12 @@
 #ifndef CHAOS_SRC_DEVICE_PAGE_H
 #define CHAOS_SRC_DEVICE_PAGE_H
 
-#include <stdint.h>
+#include "shell.h"
 
-/* Fills a zeroed page: no device, and where the control page is. */
-void chaos__device_page_write(void *page, uint32_t control_port,
-                              uint64_t control_frame);
+/* Room for devices that are plugged in later: the longest take two. */
+#define CHAOS__SPARE_ENTRIES 4u
+
+/* Fills a zeroed page with what is known of the shell. */
+void chaos__device_page_write(void *page, const struct chaos__shell *shell);
 
 #endif

@@ -9,10 +9,10 @@
 
 /*
  * Memory, from its top down (or from the top of what lies below 4 GiB): the
- * special pages, reserved in the memory map; then, in RAM, the start
- * information with all it points to; then the ramdisk.  They lie inside the
- * guest's memory because a page anywhere else would cost Xen page tables of
- * its own.
+ * special pages and the devices' rings, reserved in the memory map; then, in
+ * RAM, the start information with all it points to; then the ramdisk.  They lie
+ * inside the guest's memory because a page anywhere else would cost Xen page
+ * tables of its own.
  */
 enum special_page {
     PAGE_IDENT,   /* identity page table, see write_specials() */
@@ -69,6 +69,7 @@ _Static_assert(sizeof(struct start_memory) == 24, "start_info.h");
 
 struct layout {
     uint64_t pages, low_pages, high_pages; /* low and high of 4 GiB */
+    uint64_t rings;                        /* the first ring's frame */
     uint64_t specials;                     /* first special page's frame */
     struct chaos__hv_memory_region regions[REGIONS];
     size_t region_count;
@@ -77,16 +78,17 @@ struct layout {
 static void make_layout(const struct chaos__shell *shell, struct layout *layout)
 {
     const uint64_t low_max = CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT;
-    uint64_t specials;
+    uint64_t reserved, rings = chaos__devices_rings(shell->devices);
 
     layout->pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024);
     layout->low_pages = layout->pages < low_max ? layout->pages : low_max;
     layout->high_pages = layout->pages - layout->low_pages;
     layout->specials = layout->low_pages - SPECIAL_PAGES;
-    specials = layout->specials << CHAOS__PAGE_SHIFT;
-    layout->regions[0] = (struct chaos__hv_memory_region){ 0, specials, true };
+    layout->rings = layout->specials - rings;
+    reserved = layout->rings << CHAOS__PAGE_SHIFT;
+    layout->regions[0] = (struct chaos__hv_memory_region){ 0, reserved, true };
     layout->regions[1] = (struct chaos__hv_memory_region){
-        specials, SPECIAL_PAGES * CHAOS__PAGE_SIZE, false
+        reserved, (rings + SPECIAL_PAGES) * CHAOS__PAGE_SIZE, false
     };
     layout->regions[2] = (struct chaos__hv_memory_region){
         FOUR_GIB, layout->high_pages << CHAOS__PAGE_SHIFT, true
@@ -143,39 +145,47 @@ static int set_params(struct chaos__hv *hv, const struct chaos__shell *shell,
 #define IDENT_ENTRY 0xe7u
 #define IDENT_ENTRIES 1024u
 
-static int write_specials(struct chaos__hv *hv,
-                          const struct chaos__shell *shell,
-                          const struct layout *layout, struct chaos_error *err)
+static void write_specials(uint8_t *base, const struct chaos__shell *shell,
+                           const struct layout *layout)
 {
-    uint64_t frames[SPECIAL_PAGES];
     uint32_t *ident, i;
-    uint8_t *base;
-    void *address;
-    int rc;
 
-    for (i = 0; i < SPECIAL_PAGES; i++)
-        frames[i] = layout->specials + i;
-    rc = chaos__hv_map(hv, shell->domid, frames, SPECIAL_PAGES, &address, err);
-    if (rc < 0)
-        return rc;
-    base = address;
-    memset(base, 0, SPECIAL_PAGES * CHAOS__PAGE_SIZE);
     /* Intel CPUs that cannot run a guest with paging off run it on this. */
     ident = (uint32_t *)(base + PAGE_IDENT * CHAOS__PAGE_SIZE);
     for (i = 0; i < IDENT_ENTRIES; i++)
         ident[i] = i << 22 | IDENT_ENTRY;
     if (shell->noxs) {
-        chaos__device_page_write(base + PAGE_DEVICES * CHAOS__PAGE_SIZE,
-                                 shell->control_port,
-                                 special_frame(layout, PAGE_CONTROL));
+        chaos__device_page_write(base + PAGE_DEVICES * CHAOS__PAGE_SIZE, shell);
     } else {
         chaos__acpi_write(
             base + PAGE_ACPI * CHAOS__PAGE_SIZE,
             (uint32_t)(special_frame(layout, PAGE_ACPI) << CHAOS__PAGE_SHIFT),
             shell->vcpus);
     }
-    chaos__hv_unmap(hv, address, SPECIAL_PAGES);
-    return 0;
+}
+
+/* Fills the pages that the guest shares, rings first. */
+static int fill_shared(struct chaos__hv *hv, const struct chaos__shell *shell,
+                       const struct layout *layout, struct chaos_error *err)
+{
+    uint64_t frames[CHAOS__RINGS_MAX + SPECIAL_PAGES];
+    size_t rings = layout->specials - layout->rings, i,
+           count = rings + SPECIAL_PAGES;
+    void *address;
+    int rc;
+
+    for (i = 0; i < count; i++)
+        frames[i] = layout->rings + i;
+    rc = chaos__hv_map(hv, shell->domid, frames, count, &address, err);
+    if (rc < 0)
+        return rc;
+    memset(address, 0, count * CHAOS__PAGE_SIZE);
+    rc = chaos__devices_prepare(hv, shell->domid, shell->devices, frames,
+                                address, err);
+    write_specials((uint8_t *)address + rings * CHAOS__PAGE_SIZE, shell,
+                   layout);
+    chaos__hv_unmap(hv, address, count);
+    return rc;
 }
 
 int chaos__pvh_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
@@ -188,6 +198,11 @@ int chaos__pvh_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
     int rc;
 
     make_layout(shell, &layout);
+    shell->console_frame = special_frame(&layout, PAGE_CONSOLE);
+    if (shell->noxs) {
+        shell->control_frame = special_frame(&layout, PAGE_CONTROL);
+        shell->device_frame = special_frame(&layout, PAGE_DEVICES);
+    }
     rc = chaos__hv_set_paging_pool(hv, shell->domid, pool_kb, err);
     if (rc == 0)
         rc = populate(hv, shell->domid, &layout, err);
@@ -197,13 +212,10 @@ int chaos__pvh_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
     if (rc == 0)
         rc = set_params(hv, shell, &layout, err);
     if (rc == 0)
-        rc = write_specials(hv, shell, &layout, err);
+        rc = fill_shared(hv, shell, &layout, err);
     if (rc == 0)
         rc = chaos__hv_pvh_prepare_vcpus(hv, shell->domid, shell->vcpus,
                                          &shell->header, err);
-    shell->console_frame = special_frame(&layout, PAGE_CONSOLE);
-    if (shell->noxs)
-        shell->control_frame = special_frame(&layout, PAGE_CONTROL);
     return rc;
 }
 
@@ -245,7 +257,7 @@ int chaos__pvh_check(const struct chaos__shell *shell,
                            payload->kernel->path);
     make_layout(shell, &layout);
     rest = page_up(boot_size(payload)) + page_up(ramdisk_size(payload)) +
-           SPECIAL_PAGES * CHAOS__PAGE_SIZE;
+           (layout.low_pages - layout.rings) * CHAOS__PAGE_SIZE;
     if (__builtin_add_overflow(elf->end, rest, &needed) ||
         needed > CHAOS__LOW_MEMORY_END)
         return chaos__fail(err, CHAOS_EIMAGE,
@@ -325,8 +337,7 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
     int rc;
 
     make_layout(shell, &layout);
-    boot =
-        page_down((layout.specials << CHAOS__PAGE_SHIFT) - boot_size(payload));
+    boot = page_down((layout.rings << CHAOS__PAGE_SHIFT) - boot_size(payload));
     ramdisk = page_down(boot - ramdisk_size(payload));
     fill_boot_area(&area, shell->noxs, &layout, boot, ramdisk,
                    ramdisk_size(payload));

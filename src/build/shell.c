@@ -7,16 +7,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Rings of a PV guest take the frames of its last pages.  The builder, which
+ * allocates from the first page up, is given others for these. */
+static int prepare_pv_rings(struct chaos__hv *hv, struct chaos__shell *shell,
+                            uint64_t pages, struct chaos_error *err)
+{
+    unsigned rings = chaos__devices_rings(shell->devices);
+    uint64_t *frames = shell->frames + pages - rings;
+    void *address;
+    int rc;
+
+    if (rings == 0)
+        return 0;
+    rc = chaos__hv_map(hv, shell->domid, frames, rings, &address, err);
+    if (rc < 0)
+        return rc;
+    memset(address, 0, rings * CHAOS__PAGE_SIZE);
+    rc = chaos__devices_prepare(hv, shell->domid, shell->devices, frames,
+                                address, err);
+    chaos__hv_unmap(hv, address, rings);
+    return rc;
+}
+
 /* PV: the frames are recorded here and given to the builder at load. */
 static int prepare_pv(struct chaos__hv *hv, struct chaos__shell *shell,
                       struct chaos_error *err)
 {
     uint64_t pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024);
+    int rc;
 
     shell->frames = calloc(pages, sizeof(*shell->frames));
     if (!shell->frames)
         return chaos__fail_memory(err);
-    return chaos__hv_populate(hv, shell->domid, 0, pages, shell->frames, err);
+    rc = chaos__hv_populate(hv, shell->domid, 0, pages, shell->frames, err);
+    return rc < 0 ? rc : prepare_pv_rings(hv, shell, pages, err);
 }
 
 int chaos__shell_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
@@ -51,10 +75,9 @@ int chaos__shell_check(const struct chaos__shell *shell,
 
 /* The builder has zeroed the store page; make it our device page. */
 static int write_pv_pages(struct chaos__hv *hv, struct chaos__shell *shell,
-                          const struct chaos__hv_pv_build *build,
                           struct chaos_error *err)
 {
-    uint64_t frames[2] = { build->store_frame, build->control_frame };
+    uint64_t frames[2] = { shell->device_frame, shell->control_frame };
     void *address;
     int rc;
 
@@ -62,8 +85,7 @@ static int write_pv_pages(struct chaos__hv *hv, struct chaos__shell *shell,
     if (rc < 0)
         return rc;
     memset(address, 0, 2 * CHAOS__PAGE_SIZE);
-    chaos__device_page_write(address, shell->control_port,
-                             build->control_frame);
+    chaos__device_page_write(address, shell);
     chaos__hv_unmap(hv, address, 2);
     return 0;
 }
@@ -80,6 +102,7 @@ static int load_pv(struct chaos__hv *hv, struct chaos__shell *shell,
         .console_port = shell->console_port,
         .store_port = shell->control_port,
         .control_page = shell->noxs,
+        .rings = chaos__devices_rings(shell->devices),
     };
     int rc = chaos__image_read_all(payload->kernel, err);
 
@@ -97,8 +120,11 @@ static int load_pv(struct chaos__hv *hv, struct chaos__shell *shell,
     if (rc < 0)
         return chaos__fail_within(err, rc, "%s", payload->kernel->path);
     shell->console_frame = build.console_frame;
+    if (!shell->noxs)
+        return 0;
     shell->control_frame = build.control_frame;
-    return shell->noxs ? write_pv_pages(hv, shell, &build, err) : 0;
+    shell->device_frame = build.store_frame;
+    return write_pv_pages(hv, shell, err);
 }
 
 int chaos__shell_load(struct chaos__hv *hv, struct chaos__shell *shell,
@@ -108,6 +134,20 @@ int chaos__shell_load(struct chaos__hv *hv, struct chaos__shell *shell,
     return shell->type == CHAOS__TYPE_PVH
                ? chaos__pvh_load(hv, shell, payload, err)
                : load_pv(hv, shell, payload, err);
+}
+
+int chaos__shell_list_devices(struct chaos__hv *hv, struct chaos__shell *shell,
+                              struct chaos_error *err)
+{
+    void *address;
+    int rc =
+        chaos__hv_map(hv, shell->domid, &shell->device_frame, 1, &address, err);
+
+    if (rc < 0)
+        return rc;
+    chaos__device_page_write(address, shell);
+    chaos__hv_unmap(hv, address, 1);
+    return 0;
 }
 
 void chaos__shell_release(struct chaos__shell *shell)

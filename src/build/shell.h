@@ -9,6 +9,7 @@
 #define CHAOS_SRC_SHELL_H
 
 #include "config/config.h"
+#include "device/device.h"
 #include "hv/hv.h"
 #include "elf.h"
 #include "image.h"
@@ -22,6 +23,7 @@ struct chaos__shell {
     bool noxs; /* with device page and control page */
     unsigned vcpus;
     uint64_t memory_kb, maxmem_kb;
+    struct chaos__devices *devices; /* the caller's; prepare makes rings */
     /* what preparing made */
     uint32_t domid;
     uint32_t console_port, control_port; /* the guest's ends */
@@ -29,7 +31,7 @@ struct chaos__shell {
     struct chaos__hv_vcpu_header header; /* PVH */
     /* where the shared pages are; known for PVH after prepare, for PV after
      * load */
-    uint64_t console_frame, control_frame;
+    uint64_t console_frame, control_frame, device_frame;
 };
 
 /* What a guest starts from. */
@@ -54,6 +56,10 @@ int chaos__shell_check(const struct chaos__shell *shell,
 int chaos__shell_load(struct chaos__hv *hv, struct chaos__shell *shell,
                       const struct chaos__payload *payload,
                       struct chaos_error *err);
+
+/* Writes what the guest has to know of its devices, once that is known. */
+int chaos__shell_list_devices(struct chaos__hv *hv, struct chaos__shell *shell,
+                              struct chaos_error *err);
 
 /* Frees what the structure holds, not the domain. */
 void chaos__shell_release(struct chaos__shell *shell);

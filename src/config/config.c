@@ -293,6 +293,8 @@ void chaos_config_free(struct chaos_config *config)
     free(config->root);
     free(config->extra);
     free(config->cpusets);
+    free(config->vifs);
+    chaos__disks_free(config->disks, config->disk_count);
     free(config->source);
     free(config);
 }

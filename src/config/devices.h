@@ -14,6 +14,8 @@
 #define CHAOS__VIFS_MAX 8u
 #define CHAOS__DISKS_MAX 16u
 
+#define CHAOS__MTU_MAX 1500u /* a packet is in one page of its ring's guest */
+
 #define CHAOS__INTERFACE_NAME_MAX 16 /* IFNAMSIZ, with the NUL */
 #define CHAOS__VDEV_MAX 16           /* "xvda12", with the NUL */
 

@@ -4,6 +4,7 @@
 
 #include "config/cpuset.h"
 #include "config/keys.h"
+#include "config/rate.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -54,10 +55,9 @@ static void add(struct builder *builder, const char *text)
     add_bytes(builder, text, strlen(text));
 }
 
-/* In quotes.  Only what xl's syntax cannot hold as it is gets escaped. */
-static void add_quoted(struct builder *builder, const char *text)
+/* Only what xl's syntax cannot hold as it is gets escaped. */
+static void add_escaped(struct builder *builder, const char *text)
 {
-    add(builder, "\"");
     while (*text) {
         const size_t plain = strcspn(text, "\"\\\n");
 
@@ -71,6 +71,12 @@ static void add_quoted(struct builder *builder, const char *text)
             add_bytes(builder, text++, 1);
         }
     }
+}
+
+static void add_quoted(struct builder *builder, const char *text)
+{
+    add(builder, "\"");
+    add_escaped(builder, text);
     add(builder, "\"");
 }
 
@@ -124,6 +130,118 @@ static void add_cpus(struct builder *builder, const struct chaos_config *config)
     add(builder, "\n");
 }
 
+/* A list of strings: what stands in front of the i-th one, and behind all. */
+static void add_item(struct builder *builder, const char *key, unsigned i)
+{
+    if (i == 0) {
+        add(builder, key);
+        add(builder, "=[");
+    } else {
+        add(builder, ", ");
+    }
+}
+
+static void add_items_end(struct builder *builder, unsigned count)
+{
+    if (count > 0)
+        add(builder, "]\n");
+}
+
+/* A parameter within a string, with the comma that goes before it. */
+static void add_parameter(char *text, size_t size, const char *format, ...)
+    CHAOS__PRINTF(3, 4);
+static void add_parameter(char *text, size_t size, const char *format, ...)
+{
+    size_t length = strlen(text);
+    va_list args;
+
+    if (length > 0) {
+        text[length++] = ',';
+        text[length] = '\0';
+    }
+    va_start(args, format);
+    vsnprintf(text + length, size - length, format, args);
+    va_end(args);
+}
+
+static bool is_address(const uint8_t address[4])
+{
+    return address[0] | address[1] | address[2] | address[3];
+}
+
+static void add_vif(struct builder *builder, const struct chaos__vif *vif)
+{
+    const uint8_t *mac = vif->mac, *ip = vif->ipv4, *gw = vif->gateway;
+    char rate[CHAOS__RATE_TEXT_MAX];
+    char text[256] = "";
+
+    if (vif->has_mac)
+        add_parameter(text, sizeof(text), "mac=%02x:%02x:%02x:%02x:%02x:%02x",
+                      mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    add_parameter(text, sizeof(text), "bridge=%s", vif->bridge);
+    if (*vif->name)
+        add_parameter(text, sizeof(text), "vifname=%s", vif->name);
+    /* The usual prefix goes without saying, as xl's scripts like it. */
+    if (is_address(ip))
+        add_parameter(text, sizeof(text),
+                      vif->prefix == 24 ? "ip=%u.%u.%u.%u"
+                                        : "ip=%u.%u.%u.%u/%u",
+                      ip[0], ip[1], ip[2], ip[3], vif->prefix);
+    if (is_address(gw))
+        add_parameter(text, sizeof(text), "gw=%u.%u.%u.%u", gw[0], gw[1], gw[2],
+                      gw[3]);
+    if (vif->mtu > 0)
+        add_parameter(text, sizeof(text), "mtu=%" PRIu32, vif->mtu);
+    if (vif->rate_bytes > 0) {
+        chaos__rate_format(vif->rate_bytes, vif->rate_interval_us, rate);
+        add_parameter(text, sizeof(text), "rate=%s", rate);
+    }
+    add_quoted(builder, text);
+}
+
+static void add_vifs(struct builder *builder, const struct chaos_config *config)
+{
+    for (unsigned i = 0; i < config->vif_count; i++) {
+        add_item(builder, "vif", i);
+        add_vif(builder, &config->vifs[i]);
+    }
+    add_items_end(builder, config->vif_count);
+}
+
+/* target= takes the rest of the string, so that any path can stand there; but
+ * a comma at the end is taken off. */
+static void add_disk(struct builder *builder, const struct chaos__disk *disk)
+{
+    static const char *const access[] = {
+        [CHAOS__DISK_READ_ONLY] = "r",
+        [CHAOS__DISK_WRITE] = "w",
+        [CHAOS__DISK_SHARED_WRITE] = "w!",
+    };
+    const size_t length = strlen(disk->target);
+
+    add(builder, "\"format=raw,vdev=");
+    add(builder, disk->vdev);
+    add(builder, ",access=");
+    add(builder, access[disk->access]);
+    if (disk->is_cdrom)
+        add(builder, ",devtype=cdrom");
+    add(builder, ",target=");
+    add_escaped(builder, disk->target);
+    if (length > 0 && disk->target[length - 1] == ',')
+        add(builder, ",");
+    add(builder, "\"");
+}
+
+static void add_disks(struct builder *builder,
+                      const struct chaos_config *config)
+{
+    for (unsigned i = 0; i < config->disk_count; i++) {
+        add_item(builder, "disk", i);
+        add_disk(builder, &config->disks[i]);
+    }
+    add_items_end(builder, config->disk_count);
+}
+
 static void add_uuid(struct builder *builder, const struct chaos_config *config)
 {
     char text[CHAOS__UUID_TEXT_MAX];
@@ -161,6 +279,8 @@ int chaos_config_format(const struct chaos_config *config, char **text_r,
         add_number(&builder, "max_grant_frames", config->max_grant_frames);
     if (config->max_event_channels > 0)
         add_number(&builder, "max_event_channels", config->max_event_channels);
+    add_vifs(&builder, config);
+    add_disks(&builder, config);
     if (builder.has_failed) {
         free(builder.text);
         return chaos__fail_memory(err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/keys.h"
 
+#include "config/nearest.h"
 #include "context.h"
 
 #include <stdarg.h>
@@ -71,83 +72,65 @@ static void show_value(const struct chaos__value *value,
     snprintf(text + n, 8, "%s%s", *p ? "..." : "", is_number ? "" : "\"");
 }
 
+/* What a message is about and what it says: "7:8: key=value: text". */
+struct message {
+    char text[CHAOS_ERROR_MESSAGE_MAX];
+};
+
+static void compose(struct message *message,
+                    const struct chaos__assignment *assignment,
+                    const struct chaos__position *at, const char *format,
+                    va_list args)
+{
+    char value[SHOWN_MAX + 8];
+    char what[CHAOS_ERROR_MESSAGE_MAX / 2];
+
+    vsnprintf(what, sizeof(what), format, args);
+    show_value(&assignment->setting->value, value);
+    snprintf(message->text, sizeof(message->text), "%u:%u: %.*s=%s: %s",
+             (unsigned)at->line, (unsigned)at->column, SHOWN_MAX,
+             assignment->setting->name, value, what);
+}
+
 int chaos__assignment_fail(const struct chaos__assignment *assignment,
                            const struct chaos__position *at, int code,
                            const char *format, ...)
 {
-    char value[SHOWN_MAX + 8];
-    char what[CHAOS_ERROR_MESSAGE_MAX / 2];
+    struct message message;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(what, sizeof(what), format, args);
+    compose(&message, assignment, at, format, args);
     va_end(args);
-    show_value(&assignment->setting->value, value);
-    return chaos__fail(assignment->err, code, "%s:%u:%u: %.*s=%s: %s",
-                       assignment->source, (unsigned)at->line,
-                       (unsigned)at->column, SHOWN_MAX,
-                       assignment->setting->name, value, what);
+    return chaos__fail(assignment->err, code, "%s:%s", assignment->source,
+                       message.text);
 }
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
+void chaos__assignment_warn(const struct chaos__assignment *assignment,
+                            const struct chaos__position *at,
+                            const char *format, ...)
 {
-    unsigned least = a < b ? a : b;
+    struct message message;
+    va_list args;
 
-    return least < c ? least : c;
-}
-
-/* How many letters must be inserted, deleted, replaced or swapped with their
- * neighbour to get from one name to the other; `b` is shorter than 64. */
-static unsigned edit_distance(const char *a, const char *b)
-{
-    const size_t length = strlen(b);
-    unsigned rows[3][SHOWN_MAX];
-    unsigned *older = rows[0], *old = rows[1], *now = rows[2];
-
-    for (size_t j = 0; j <= length; j++)
-        old[j] = (unsigned)j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        unsigned *oldest = older;
-
-        now[0] = (unsigned)i;
-        for (size_t j = 1; j <= length; j++) {
-            now[j] = min3(old[j] + 1, now[j - 1] + 1,
-                          old[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = min3(now[j], older[j - 2] + 1, now[j]);
-        }
-        older = old;
-        old = now;
-        now = oldest;
-    }
-    return old[length];
+    va_start(args, format);
+    compose(&message, assignment, at, format, args);
+    va_end(args);
+    chaos__log(assignment->chaos, CHAOS_LOG_WARNING, "%s:%s",
+               assignment->source, message.text);
 }
 
 /* The name that `name` was probably meant to be, or NULL. */
 static const char *nearest_name(const char *name)
 {
-    const char *nearest = NULL;
-    unsigned least;
+    struct chaos__nearest search;
 
-    /* A third of the letters may be wrong; two letters say nothing. */
-    if (strlen(name) < 3 || strlen(name) >= SHOWN_MAX)
-        return NULL;
-    least = (unsigned)strlen(name) / 3 + 1;
-    for (size_t i = 0; i < COUNT(supported_keys) + COUNT(other_keys); i++) {
-        const char *candidate =
-            i < COUNT(supported_keys)
-                ? supported_keys[i].name
-                : other_keys[i - COUNT(supported_keys)].name;
-        unsigned distance = edit_distance(candidate, name);
-
-        /* Of two that are as near, the shorter: vifs is vif, not vif2. */
-        if (distance < least || (nearest && distance == least &&
-                                 strlen(candidate) < strlen(nearest))) {
-            least = distance;
-            nearest = candidate;
-        }
-    }
-    return nearest;
+    chaos__nearest_begin(&search, name, strlen(name));
+    for (size_t i = 0; i < COUNT(supported_keys); i++)
+        chaos__nearest_try(&search, supported_keys[i].name);
+    for (size_t i = 0; i < COUNT(other_keys); i++)
+        chaos__nearest_try(&search, other_keys[i].name);
+    return search.nearest;
 }
 
 static int fail_unknown(const struct chaos__assignment *assignment)
@@ -175,26 +158,21 @@ static bool is_neutral(const struct other_key *key,
            chaos__number_parse(value->u.atom.text, &number) && number == 0;
 }
 
-static int apply_other(struct chaos *chaos, const struct other_key *key,
+static int apply_other(const struct other_key *key,
                        const struct chaos__assignment *assignment)
 {
     const struct chaos__setting *setting = assignment->setting;
-    char value[SHOWN_MAX + 8];
 
-    if (!key->is_ignored) {
-        if (is_neutral(key, &setting->value))
-            return 0;
-        return chaos__assignment_fail(assignment, &setting->at, CHAOS_ENOTSUP,
-                                      "not supported: remove the key. %s",
-                                      key->why);
+    if (key->is_ignored) {
+        chaos__assignment_warn(assignment, &setting->at,
+                               "ignored: remove the key. %s", key->why);
+        return 0;
     }
-    show_value(&setting->value, value);
-    chaos__log(chaos, CHAOS_LOG_WARNING,
-               "%s:%u:%u: %.*s=%s: ignored: remove the key. %s",
-               assignment->source, (unsigned)setting->at.line,
-               (unsigned)setting->at.column, SHOWN_MAX, setting->name, value,
-               key->why);
-    return 0;
+    if (is_neutral(key, &setting->value))
+        return 0;
+    return chaos__assignment_fail(assignment, &setting->at, CHAOS_ENOTSUP,
+                                  "not supported: remove the key. %s",
+                                  key->why);
 }
 
 static int apply_supported(const struct supported_key *key,
@@ -219,7 +197,7 @@ static int apply_supported(const struct supported_key *key,
     return 0;
 }
 
-static int apply(struct chaos *chaos, struct chaos__assignment *assignment)
+static int apply(struct chaos__assignment *assignment)
 {
     const char *name = assignment->setting->name;
 
@@ -232,7 +210,7 @@ static int apply(struct chaos *chaos, struct chaos__assignment *assignment)
     }
     for (size_t i = 0; i < COUNT(other_keys); i++) {
         if (strcmp(name, other_keys[i].name) == 0)
-            return apply_other(chaos, &other_keys[i], assignment);
+            return apply_other(&other_keys[i], assignment);
     }
     return fail_unknown(assignment);
 }
@@ -242,6 +220,7 @@ int chaos__keys_apply(struct chaos *chaos, struct chaos_config *config,
                       struct chaos_error *err)
 {
     struct chaos__assignment assignment = {
+        .chaos = chaos,
         .config = config,
         .source = syntax->source,
         .is_override = is_override,
@@ -252,7 +231,7 @@ int chaos__keys_apply(struct chaos *chaos, struct chaos_config *config,
 
     for (setting = syntax->first; setting; setting = setting->next) {
         assignment.setting = setting;
-        rc = apply(chaos, &assignment);
+        rc = apply(&assignment);
         if (rc < 0)
             return rc;
     }

@@ -26,6 +26,7 @@ _Static_assert((int)CHAOS__KEY_COUNT <= CHAOS__CONFIG_PLACES,
 
 /* What an assignment sets, and what its messages need. */
 struct chaos__assignment {
+    struct chaos *chaos; /* for warnings; may be NULL */
     struct chaos_config *config;
     const struct chaos__setting *setting;
     enum chaos__key key;
@@ -39,6 +40,11 @@ struct chaos__assignment {
 int chaos__assignment_fail(const struct chaos__assignment *assignment,
                            const struct chaos__position *at, int code,
                            const char *format, ...) CHAOS__PRINTF(4, 5);
+
+/* Logs a warning of the same form. */
+void chaos__assignment_warn(const struct chaos__assignment *assignment,
+                            const struct chaos__position *at,
+                            const char *format, ...) CHAOS__PRINTF(3, 4);
 
 /*
  * Carries out the settings in their order.  When one fails, those before it
@@ -60,6 +66,11 @@ int chaos__set_uuid(const struct chaos__assignment *assignment);
 int chaos__set_action(const struct chaos__assignment *assignment);
 int chaos__set_grant_frames(const struct chaos__assignment *assignment);
 int chaos__set_event_channels(const struct chaos__assignment *assignment);
+int chaos__set_vifs(const struct chaos__assignment *assignment);
+int chaos__set_disks(const struct chaos__assignment *assignment);
+
+/* Frees `count` disks and what they own. */
+void chaos__disks_free(struct chaos__disk *disks, unsigned count);
 
 /* The name of an action, as on_crash= and its like take it. */
 const char *chaos__action_name(enum chaos__action action);

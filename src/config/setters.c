@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/cpuset.h"
 #include "config/keys.h"
+#include "config/span.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -249,17 +250,6 @@ int chaos__set_cpus(const struct chaos__assignment *assignment)
     return 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static bool parse_uuid(const char *text, uint8_t uuid[16])
 {
     for (size_t i = 0; i < 16; i++) {
@@ -267,8 +257,8 @@ static bool parse_uuid(const char *text, uint8_t uuid[16])
 
         if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
             return false;
-        high = hex_digit(text[0]);
-        low = high < 0 ? -1 : hex_digit(text[1]);
+        high = chaos__hex_digit(text[0]);
+        low = high < 0 ? -1 : chaos__hex_digit(text[1]);
         if (low < 0)
             return false;
         uuid[i] = (uint8_t)(high << 4 | low);

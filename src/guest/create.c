@@ -10,6 +10,8 @@
 #include "build/elf.h"
 #include "build/image.h"
 #include "build/shell.h"
+#include "device/device.h"
+#include "devices.h"
 #include "uuid.h"
 
 #include <stdio.h>
@@ -20,6 +22,9 @@
 
 /* As libxl's: one event channel page's worth is plenty for most. */
 #define EVENT_CHANNELS_DEFAULT 1023
+
+/* As libxl's LIBXL_INIT_TIMEOUT: a back end takes milliseconds. */
+#define BACKEND_TIMEOUT_MS 10000
 
 /* The files of a guest, open and checked. */
 struct files {
@@ -110,7 +115,7 @@ static int files_open(struct chaos *chaos, const struct chaos_config *config,
 }
 
 static void flavor(const struct chaos_config *config, const struct files *files,
-                   struct chaos__shell *shell)
+                   struct chaos__devices *devices, struct chaos__shell *shell)
 {
     *shell = (struct chaos__shell){
         .type = config->type,
@@ -118,6 +123,7 @@ static void flavor(const struct chaos_config *config, const struct files *files,
         .vcpus = config->vcpus,
         .memory_kb = config->memory_kb,
         .maxmem_kb = config->maxmem_kb ? config->maxmem_kb : config->memory_kb,
+        .devices = devices,
     };
 }
 
@@ -144,6 +150,24 @@ static int make_domain(struct chaos *chaos, const struct chaos_config *config,
     return chaos__registry_set_domid(chaos->registry, slot, shell->domid, err);
 }
 
+static int connect_devices(struct chaos *chaos, struct chaos__slot *slot,
+                           struct chaos__shell *shell, struct chaos_error *err)
+{
+    int rc;
+
+    if (!chaos__devices_any(shell->devices))
+        return 0;
+    rc = chaos__store_ready(chaos, err);
+    if (rc == 0)
+        rc = chaos__devices_attach(shell->devices, err);
+    if (rc == 0)
+        rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
+    if (rc == 0)
+        rc = chaos__devices_connect(chaos->store, shell->domid, shell->devices,
+                                    err);
+    return rc;
+}
+
 static int prepare(struct chaos *chaos, const struct chaos_config *config,
                    struct chaos__slot *slot, struct chaos__shell *shell,
                    struct chaos_error *err)
@@ -152,6 +176,8 @@ static int prepare(struct chaos *chaos, const struct chaos_config *config,
 
     if (rc == 0)
         rc = chaos__shell_prepare(chaos->hv, shell, err);
+    if (rc == 0)
+        rc = connect_devices(chaos, slot, shell, err);
     return rc;
 }
 
@@ -202,26 +228,78 @@ static char *absolute(const char *path)
     return asprintf(&whole, "%s/%s", directory, path) < 0 ? NULL : whole;
 }
 
+/* A copy of a configuration, complete for a restart: MACs are the same then,
+ * and paths lead there from any directory.  What it has of its own: */
+static void release_kept(struct chaos_config *kept)
+{
+    unsigned i;
+
+    for (i = 0; kept->disks && i < kept->disk_count; i++)
+        free(kept->disks[i].target);
+    free(kept->disks);
+    free(kept->vifs);
+    free(kept->kernel);
+    free(kept->ramdisk);
+}
+
+static bool complete(struct chaos_config *kept,
+                     const struct chaos_config *config,
+                     const struct chaos__devices *devices)
+{
+    unsigned i;
+    bool ok;
+
+    kept->kernel = absolute(config->kernel);
+    kept->ramdisk = absolute(config->ramdisk);
+    kept->vifs = calloc(config->vif_count + 1, sizeof(*kept->vifs));
+    kept->disks = calloc(config->disk_count + 1, sizeof(*kept->disks));
+    ok = kept->kernel && (kept->ramdisk || !config->ramdisk) && kept->vifs &&
+         kept->disks;
+    for (i = 0; ok && i < config->vif_count; i++) {
+        kept->vifs[i] = config->vifs[i];
+        kept->vifs[i].has_mac = true;
+        memcpy(kept->vifs[i].mac, devices->nets[i].mac,
+               sizeof(kept->vifs[i].mac));
+    }
+    for (i = 0; ok && i < config->disk_count; i++) {
+        kept->disks[i] = config->disks[i];
+        kept->disks[i].target = absolute(config->disks[i].target);
+        ok = kept->disks[i].target;
+    }
+    return ok;
+}
+
 static int keep_config(struct chaos *chaos, const struct chaos_config *config,
+                       const struct chaos__devices *devices,
                        struct chaos__slot *slot, struct chaos_error *err)
 {
     struct chaos_config kept = *config;
-    char *text;
+    char *text = NULL;
     int rc;
 
-    kept.kernel = absolute(config->kernel);
-    kept.ramdisk = absolute(config->ramdisk);
-    if (!kept.kernel || (config->ramdisk && !kept.ramdisk))
-        rc = chaos__fail_memory(err);
-    else
+    if (complete(&kept, config, devices))
         rc = chaos_config_format(&kept, &text, err);
-    free(kept.kernel);
-    free(kept.ramdisk);
+    else
+        rc = chaos__fail_memory(err);
+    release_kept(&kept);
     if (rc < 0)
         return rc;
     rc = chaos__registry_keep_config(chaos->registry, slot, text, err);
     free(text);
     return rc;
+}
+
+/* The back ends have had the time that loading took: often it is enough. */
+static int finish_devices(struct chaos *chaos, struct chaos__shell *shell,
+                          struct chaos_error *err)
+{
+    int rc;
+
+    if (!chaos__devices_any(shell->devices))
+        return 0;
+    rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
+                               BACKEND_TIMEOUT_MS, err);
+    return rc < 0 ? rc : chaos__shell_list_devices(chaos->hv, shell, err);
 }
 
 static int execute(struct chaos *chaos, const struct chaos_config *config,
@@ -236,9 +314,11 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
     if (rc == 0)
         rc = chaos__shell_load(chaos->hv, shell, payload, err);
     if (rc == 0)
+        rc = finish_devices(chaos, shell, err);
+    if (rc == 0)
         rc = pin(chaos, config, shell->domid, err);
     if (rc == 0)
-        rc = keep_config(chaos, config, slot, err);
+        rc = keep_config(chaos, config, shell->devices, slot, err);
     if (rc < 0)
         return rc;
     record(slot, config, shell);
@@ -308,36 +388,54 @@ static int reserve(struct chaos *chaos, const struct chaos_config *config,
 }
 
 static int create_from(struct chaos *chaos, const struct chaos_config *config,
-                       const struct files *files, unsigned flags,
-                       uint32_t *domid_r, struct chaos_error *err)
+                       const struct chaos__payload *payload, unsigned flags,
+                       struct chaos__shell *shell, struct chaos_error *err)
 {
-    struct chaos__shell shell;
     struct chaos__slot *slot;
-    int rc;
+    int rc = chaos__ready(chaos, err);
 
-    flavor(config, files, &shell);
-    if (flags & CHAOS_CREATE_NOXS && !shell.noxs)
-        return chaos__fail(err, CHAOS_ENOTSUP,
-                           "%s does not speak noxs: nothing could tell when "
-                           "the guest is up",
-                           config->kernel);
-    rc = chaos__shell_check(&shell, &files->payload, err);
-    if (rc == 0)
-        rc = chaos__ready(chaos, err);
     if (rc == 0 && config->has_uuid)
         rc = check_uuid(chaos, config->uuid, err);
     if (rc == 0)
         rc = reserve(chaos, config, &slot, err);
     if (rc < 0)
         return rc;
-    rc = prepare(chaos, config, slot, &shell, err);
+    rc = prepare(chaos, config, slot, shell, err);
     if (rc == 0)
-        rc = execute(chaos, config, &files->payload, flags, slot, &shell, err);
+        rc = execute(chaos, config, payload, flags, slot, shell, err);
     if (rc < 0)
         chaos__undo(chaos, slot, NULL);
-    else if (domid_r)
-        *domid_r = shell.domid;
-    chaos__shell_release(&shell);
+    chaos__shell_release(shell);
+    return rc;
+}
+
+/* Checks all that can be checked without Xen; on success the caller closes
+ * the devices. */
+static int look(const struct chaos_config *config, const struct files *files,
+                unsigned flags, struct chaos__devices *devices,
+                struct chaos__shell *shell, struct chaos_error *err)
+{
+    /* What is in a compressed kernel may not be known yet. */
+    bool is_known = files->payload.elf || config->type == CHAOS__TYPE_PV;
+    int rc = chaos__devices_open(config, devices, err);
+
+    if (rc < 0)
+        return rc;
+    flavor(config, files, devices, shell);
+    if (is_known && flags & CHAOS_CREATE_NOXS && !shell->noxs)
+        rc = chaos__fail(err, CHAOS_ENOTSUP,
+                         "%s does not speak noxs: nothing could tell when "
+                         "the guest is up",
+                         config->kernel);
+    else if (is_known && chaos__devices_any(devices) && !shell->noxs)
+        rc = chaos__fail(err, CHAOS_ENOTSUP,
+                         "%s: vif= and disk= need a kernel that speaks noxs, "
+                         "and this one does not; xl runs it",
+                         config->kernel);
+    if (rc == 0 && is_known)
+        rc = chaos__shell_check(shell, &files->payload, err);
+    if (rc < 0)
+        chaos__devices_close(devices);
     return rc;
 }
 
@@ -345,6 +443,8 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
                         unsigned flags, uint32_t *domid_r,
                         struct chaos_error *err)
 {
+    struct chaos__devices devices;
+    struct chaos__shell shell;
     struct files files;
     int rc;
 
@@ -353,7 +453,13 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
         rc = files_open(chaos, config, true, &files, err);
     if (rc < 0)
         return rc;
-    rc = create_from(chaos, config, &files, flags, domid_r, err);
+    rc = look(config, &files, flags, &devices, &shell, err);
+    if (rc == 0) {
+        rc = create_from(chaos, config, &files.payload, flags, &shell, err);
+        chaos__devices_close(&devices);
+    }
+    if (rc == 0 && domid_r)
+        *domid_r = shell.domid;
     files_close(&files);
     return rc;
 }
@@ -361,6 +467,7 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
 int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
                       struct chaos_error *err)
 {
+    struct chaos__devices devices;
     struct chaos__shell shell;
     struct files files;
     int rc;
@@ -370,9 +477,9 @@ int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
         rc = files_open(chaos, config, false, &files, err);
     if (rc < 0)
         return rc;
-    flavor(config, &files, &shell);
-    if (files.payload.elf)
-        rc = chaos__shell_check(&shell, &files.payload, err);
+    rc = look(config, &files, 0, &devices, &shell, err);
+    if (rc == 0)
+        chaos__devices_close(&devices);
     files_close(&files);
     return rc;
 }

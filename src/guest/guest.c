@@ -4,6 +4,7 @@
 
 #include "uuid.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ static void forget(struct chaos *chaos, struct chaos__slot *slot,
 {
     if (chaos__registry_take(chaos->registry, slot, uuid, CHAOS__SLOT_DYING,
                              NULL) == 0)
-        chaos__registry_free(chaos->registry, slot, NULL);
+        chaos__undo(chaos, slot, NULL);
 }
 
 static bool is_domain_of(const struct chaos__slot *slot,
@@ -132,6 +133,20 @@ int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
 
 /* ------------------------------------------------------------- reading */
 
+/* The name that another toolstack gave a domain; "" when there is none. */
+static void read_foreign_name(struct chaos *chaos, uint32_t domid, char *name,
+                              size_t size)
+{
+    char path[64];
+
+    name[0] = '\0';
+    if (chaos__store_ready(chaos, NULL) < 0)
+        return;
+    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
+    chaos__store_read(chaos->store, path, name, size);
+    chaos__store_run(chaos->store, NULL);
+}
+
 static void fill_info(struct chaos *chaos,
                       const struct chaos__hv_domain *domain,
                       struct chaos_guest_info *info)
@@ -166,8 +181,7 @@ static void fill_info(struct chaos *chaos,
     } else if (domain->domid == 0) {
         memcpy(info->name, DOM0_NAME, sizeof(DOM0_NAME));
     } else {
-        chaos__hv_foreign_name(chaos->hv, domain->domid, info->name,
-                               sizeof(info->name), NULL);
+        read_foreign_name(chaos, domain->domid, info->name, sizeof(info->name));
     }
 }
 

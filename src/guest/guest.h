@@ -10,6 +10,7 @@
 #include "context.h"
 #include "hv/hv.h"
 #include "registry/registry.h"
+#include "store/store.h"
 
 #include <chaos/console.h>
 #include <chaos/guest.h>
@@ -17,6 +18,9 @@
 /* Opens Xen and the registry if they are not open yet, and finishes what
  * dead processes left: every public function starts with it. */
 int chaos__ready(struct chaos *chaos, struct chaos_error *err);
+
+/* Opens XenStore if it is not open yet, or no longer of use. */
+int chaos__store_ready(struct chaos *chaos, struct chaos_error *err);
 
 /* Finishes or undoes the slots whose owner has died. */
 void chaos__repair(struct chaos *chaos);

@@ -2,6 +2,8 @@
 /* Opening what a context needs, and finishing what others left undone. */
 #include "guest.h"
 
+#include "device/device.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,15 @@ int chaos__ready(struct chaos *chaos, struct chaos_error *err)
     if (rc == 0)
         chaos__repair(chaos);
     return rc;
+}
+
+int chaos__store_ready(struct chaos *chaos, struct chaos_error *err)
+{
+    if (chaos->store && chaos__store_is_broken(chaos->store)) {
+        chaos__store_close(chaos->store);
+        chaos->store = NULL;
+    }
+    return chaos->store ? 0 : chaos__store_open(chaos->hv, &chaos->store, err);
 }
 
 int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
@@ -68,6 +79,18 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
     return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) == 0;
 }
 
+/* Takes the devices away, so that the back ends let go of the domain. */
+static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
+                          struct chaos_error *err)
+{
+    int rc;
+
+    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID)
+        return 0;
+    rc = chaos__store_ready(chaos, err);
+    return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
+}
+
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err)
 {
@@ -77,6 +100,8 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
+    if (rc == 0)
+        rc = remove_devices(chaos, slot, err);
     if (rc == 0)
         rc = find_domain(chaos, slot, &domid, err);
     if (rc > 0)

@@ -93,7 +93,6 @@ void chaos__hv_close(struct chaos__hv *hv)
         return;
     if (hv->memory)
         xenforeignmemory_close(hv->memory);
-    chaos__hv_store_close(hv);
     xc_interface_close(hv->xc);
     free(hv);
 }

@@ -23,12 +23,10 @@ struct hv_logger {
 struct chaos__hv {
     xc_interface *xc;
     xenforeignmemory_handle *memory; /* opened by the first mapping */
-    struct xs_handle *store;         /* opened by the first foreign name */
     struct hv_logger logger;
 };
 
 int chaos__hv_memory_open(struct chaos__hv *hv, struct chaos_error *err);
-void chaos__hv_store_close(struct chaos__hv *hv);
 
 /* An error from a hypercall that left errno: "what: reason". */
 int chaos__hv_fail(struct chaos_error *err, uint32_t domid, const char *what);

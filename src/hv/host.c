@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What Xen tells about the host, and what XenStore tells about domains that
- * another toolstack made. */
+/* What Xen tells about the host. */
 #include "handle.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <xenstore.h>
 
 #define LOG_SIZE_MAX (16u << 20) /* Xen's ring is 16 KiB unless told */
 
@@ -62,30 +57,5 @@ int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
         xc_readconsolering(hv->xc, &nothing, &none, 1, 0, NULL);
     }
     *text_r = text;
-    return 0;
-}
-
-void chaos__hv_store_close(struct chaos__hv *hv)
-{
-    if (hv->store)
-        xs_close(hv->store);
-}
-
-int chaos__hv_foreign_name(struct chaos__hv *hv, uint32_t domid, char *name,
-                           size_t size, struct chaos_error *err)
-{
-    char path[64], *value;
-    unsigned length;
-
-    if (!hv->store)
-        hv->store = xs_open(XS_OPEN_READONLY);
-    if (!hv->store)
-        return chaos__fail_errno(err, errno, "opening XenStore");
-    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
-    value = xs_read(hv->store, XBT_NULL, path, &length);
-    if (!value)
-        return chaos__fail(err, CHAOS_ENOGUEST, "domain %u has no name", domid);
-    snprintf(name, size, "%s", value);
-    free(value);
     return 0;
 }

@@ -176,6 +176,8 @@ struct chaos__hv_pv_build {
     uint32_t console_port;
     uint32_t store_port; /* 0: none */
     bool control_page;   /* allocate one page more for it */
+    unsigned rings;      /* and so many: the frames of the last pages, which
+                          * other pages get instead */
     /* out */
     uint64_t console_frame, store_frame, control_frame;
 };
@@ -185,6 +187,25 @@ struct chaos__hv_pv_build {
 int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
                        struct chaos__hv_pv_build *build,
                        struct chaos_error *err);
+
+/* Grants */
+
+/* References below are Xen's tools': GNTTAB_NR_RESERVED_ENTRIES,
+ * public/grant_table.h. */
+#define CHAOS__GRANT_FIRST 8u
+#define CHAOS__GRANTS_PER_FRAME                                                \
+    512u /* of version 1: a page of 8 bytes each                               \
+          */
+
+struct chaos__hv_grant {
+    uint32_t reference; /* below CHAOS__GRANTS_PER_FRAME */
+    uint64_t frame;     /* readable and writable for this domain (dom0) */
+};
+
+/* Writes entries into the domain's own grant table, as it would itself. */
+int chaos__hv_grant(struct chaos__hv *hv, uint32_t domid,
+                    const struct chaos__hv_grant *grants, size_t count,
+                    struct chaos_error *err);
 
 /* Event channels */
 
@@ -218,9 +239,21 @@ int chaos__hv_host_info(struct chaos__hv *hv, struct chaos__hv_host *host_r,
 /* Xen's log; the caller frees *text_r.  `clear`: and empties it. */
 int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
                        struct chaos_error *err);
-/* The name that another toolstack gave a domain in XenStore; CHAOS_ENOGUEST
- * when it has none. */
-int chaos__hv_foreign_name(struct chaos__hv *hv, uint32_t domid, char *name,
-                           size_t size, struct chaos_error *err);
+/* XenStore: the byte stream of a connection of our own.  What goes over it
+ * is src/store's concern. */
+
+struct chaos__hv_store;
+
+int chaos__hv_store_open(struct chaos__hv *hv, struct chaos__hv_store **store_r,
+                         struct chaos_error *err);
+void chaos__hv_store_close(struct chaos__hv_store *store); /* NULL is fine */
+/* Sends all of it: whole messages. */
+int chaos__hv_store_send(struct chaos__hv_store *store, const void *bytes,
+                         size_t size, struct chaos_error *err);
+/* Waits until something comes, but no longer than `timeout_ms`; returns how
+ * many bytes that was, 0 when the time was up. */
+int chaos__hv_store_receive(struct chaos__hv_store *store, void *buffer,
+                            size_t size, int timeout_ms,
+                            struct chaos_error *err);
 
 #endif

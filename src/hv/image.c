@@ -11,9 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xencall.h>
 #include <xenguest.h>
 
 #define INVALID_PFN (~UINT64_C(0))
+
+/* More rings than any guest has (device/device.h). */
+#define RINGS_MAX 64
 
 /* The builder's hooks with ours in their place; first member is what the
  * builder knows, the rest is what our hooks need. */
@@ -112,7 +116,61 @@ static int give_frames(struct xc_dom_image *dom)
     return 0;
 }
 
-/* One page more than the stock ones: the control page. */
+/* Tells Xen which pages these frames are now; its table is what a PV guest
+ * looks them up in. */
+static int tell_pages(struct xc_dom_image *dom, const xen_pfn_t *pages,
+                      unsigned count)
+{
+    xencall_handle *call = xencall_open(NULL, 0);
+    mmu_update_t *updates = NULL;
+    unsigned i;
+    int r = -1;
+
+    if (call)
+        updates = xencall_alloc_buffer(call, count * sizeof(*updates));
+    for (i = 0; updates && i < count; i++)
+        updates[i] = (mmu_update_t){
+            .ptr = dom->pv_p2m[pages[i]] << XC_PAGE_SHIFT | MMU_MACHPHYS_UPDATE,
+            .val = pages[i],
+        };
+    if (updates)
+        r = xencall4(call, __HYPERVISOR_mmu_update, (uintptr_t)updates, count,
+                     0, dom->guest_domid);
+    xencall_free_buffer(call, updates);
+    xencall_close(call);
+    return r;
+}
+
+static void exchange(struct xc_dom_image *dom, xen_pfn_t a, xen_pfn_t b)
+{
+    struct pv_hooks *hooks = (struct pv_hooks *)dom->arch_hooks;
+    xen_pfn_t frame = dom->pv_p2m[a];
+
+    dom->pv_p2m[a] = hooks->build->frames[a] = dom->pv_p2m[b];
+    dom->pv_p2m[b] = hooks->build->frames[b] = frame;
+}
+
+/* Pages that the guest has mapped when it starts, for the rings' frames. */
+static int allocate_rings(struct xc_dom_image *dom)
+{
+    struct pv_hooks *hooks = (struct pv_hooks *)dom->arch_hooks;
+    xen_pfn_t changed[2 * RINGS_MAX];
+    unsigned i, rings = hooks->build->rings;
+
+    for (i = 0; i < rings; i++) {
+        xen_pfn_t pfn = xc_dom_alloc_page(dom, "ring");
+        xen_pfn_t last = dom->total_pages - rings + i;
+
+        if (pfn == INVALID_PFN || pfn >= dom->total_pages - rings)
+            return -1;
+        exchange(dom, pfn, last);
+        changed[2 * i] = pfn;
+        changed[2 * i + 1] = last;
+    }
+    return rings ? tell_pages(dom, changed, 2 * rings) : 0;
+}
+
+/* More than the stock ones: the control page and the rings. */
 static int allocate_pages(struct xc_dom_image *dom)
 {
     struct pv_hooks *hooks = (struct pv_hooks *)dom->arch_hooks;
@@ -121,7 +179,7 @@ static int allocate_pages(struct xc_dom_image *dom)
     if (r < 0 || !hooks->build->control_page)
         return r;
     hooks->control_pfn = xc_dom_alloc_page(dom, "control");
-    return hooks->control_pfn == INVALID_PFN ? -1 : 0;
+    return hooks->control_pfn == INVALID_PFN ? -1 : allocate_rings(dom);
 }
 
 /* The builder's sequence; returns the step that failed, or NULL. */
@@ -167,6 +225,10 @@ int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
 
     if (!dom)
         return CHAOS_EIMAGE;
+    if (build->rings > RINGS_MAX) {
+        xc_dom_release(dom);
+        return chaos__fail(err, CHAOS_EINVAL, "more rings than a guest has");
+    }
     dom->container_type = XC_DOM_PV_CONTAINER;
     dom->guest_domid = domid;
     dom->max_vcpus = build->vcpus;

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening, preparing and closing: all but the talk with back ends. */
+#include "device.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What every ring starts with, public/io/ring.h. */
+struct ring_header {
+    uint32_t request_produced, request_event;
+    uint32_t response_produced, response_event;
+};
+
+static int open_net(const struct chaos__vif *vif, struct chaos__net *net,
+                    struct chaos_error *err)
+{
+    uint32_t bridge_mtu;
+    int rc = chaos__dom0_bridge(vif->bridge, &bridge_mtu, err);
+
+    if (rc < 0)
+        return rc;
+    if (vif->has_mac)
+        memcpy(net->mac, vif->mac, sizeof(net->mac));
+    net->mtu = vif->mtu ? vif->mtu : bridge_mtu;
+    /* A packet is in one page: that is how the rings are used. */
+    if (net->mtu > CHAOS__MTU_MAX)
+        net->mtu = CHAOS__MTU_MAX;
+    return 0;
+}
+
+int chaos__devices_open(const struct chaos_config *config,
+                        struct chaos__devices *devices, struct chaos_error *err)
+{
+    unsigned i;
+    int rc = 0;
+
+    *devices = (struct chaos__devices){ .config = config };
+    if (config->vif_count > 0)
+        rc = chaos__dom0_backend("vif", err);
+    if (rc == 0 && config->disk_count > 0)
+        rc = chaos__dom0_backend("vbd", err);
+    for (i = 0; rc == 0 && i < config->vif_count; i++) {
+        rc = open_net(&config->vifs[i], &devices->nets[i], err);
+        if (rc < 0)
+            rc = chaos__fail_within(err, rc, "vif %u", i);
+        else
+            devices->net_count++;
+    }
+    for (i = 0; rc == 0 && i < config->disk_count; i++) {
+        const struct chaos__disk *disk = &config->disks[i];
+
+        rc = chaos__dom0_disk_open(disk->target,
+                                   disk->access != CHAOS__DISK_READ_ONLY,
+                                   &devices->blocks[i].host, err);
+        if (rc < 0)
+            rc = chaos__fail_within(err, rc, "disk %s", disk->vdev);
+        else
+            devices->block_count++;
+    }
+    if (rc < 0)
+        chaos__devices_close(devices);
+    return rc;
+}
+
+int chaos__devices_attach(struct chaos__devices *devices,
+                          struct chaos_error *err)
+{
+    const struct chaos__disk *disk;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < devices->block_count; i++) {
+        disk = &devices->config->disks[i];
+        rc =
+            chaos__dom0_disk_attach(&devices->blocks[i].host,
+                                    disk->access != CHAOS__DISK_READ_ONLY, err);
+        if (rc < 0)
+            return chaos__fail_within(err, rc, "disk %s", disk->vdev);
+    }
+    return 0;
+}
+
+void chaos__devices_close(struct chaos__devices *devices)
+{
+    unsigned i;
+
+    for (i = 0; i < devices->block_count; i++)
+        chaos__dom0_disk_close(&devices->blocks[i].host);
+}
+
+unsigned chaos__devices_rings(const struct chaos__devices *devices)
+{
+    return 2 * devices->net_count + devices->block_count;
+}
+
+uint32_t chaos__devices_first_grant(const struct chaos__devices *devices)
+{
+    return CHAOS__GRANT_FIRST + chaos__devices_rings(devices);
+}
+
+/* The rings take the frames in order, and references in the same. */
+static struct chaos__ring make_ring(const uint64_t *frames, void *pages,
+                                    unsigned *n)
+{
+    struct ring_header *header =
+        (struct ring_header *)((uint8_t *)pages + *n * CHAOS__PAGE_SIZE);
+    struct chaos__ring ring = { frames[*n], CHAOS__GRANT_FIRST + *n };
+
+    header->request_event = header->response_event = 1;
+    (*n)++;
+    return ring;
+}
+
+static void make_rings(struct chaos__devices *devices, const uint64_t *frames,
+                       void *pages)
+{
+    unsigned i, n = 0;
+
+    for (i = 0; i < devices->net_count; i++) {
+        devices->nets[i].tx = make_ring(frames, pages, &n);
+        devices->nets[i].rx = make_ring(frames, pages, &n);
+    }
+    for (i = 0; i < devices->block_count; i++)
+        devices->blocks[i].ring = make_ring(frames, pages, &n);
+}
+
+int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
+                           struct chaos__devices *devices,
+                           const uint64_t *frames, void *pages,
+                           struct chaos_error *err)
+{
+    struct chaos__hv_grant grants[CHAOS__RINGS_MAX];
+    unsigned i, count = chaos__devices_rings(devices);
+    int rc = 0;
+
+    make_rings(devices, frames, pages);
+    for (i = 0; i < count; i++)
+        grants[i] =
+            (struct chaos__hv_grant){ CHAOS__GRANT_FIRST + i, frames[i] };
+    if (count > 0)
+        rc = chaos__hv_grant(hv, domid, grants, count, err);
+    for (i = 0; rc == 0 && i < devices->net_count; i++)
+        rc = chaos__hv_port_alloc(hv, domid, &devices->nets[i].port, err);
+    for (i = 0; rc == 0 && i < devices->block_count; i++)
+        rc = chaos__hv_port_alloc(hv, domid, &devices->blocks[i].port, err);
+    return rc;
+}
+
+void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,
+                          unsigned id, char name[CHAOS__INTERFACE_NAME_MAX])
+{
+    if (*vif->name)
+        snprintf(name, CHAOS__INTERFACE_NAME_MAX, "%s", vif->name);
+    else /* as netback names it */
+        snprintf(name, CHAOS__INTERFACE_NAME_MAX, "vif%u.%u", domid, id);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's devices, born connected: rings in its memory, entries in its grant
+ * table and ports are made for it while it is paused, and the front end's part
+ * towards dom0's kernel back ends is played in XenStore.  When that is done
+ * the guest only has to use the rings.
+ *
+ * It knows back ends, rings and XenStore's nodes for them.  It must not know
+ * the registry, names of guests, or how a guest's memory is laid out.
+ */
+#ifndef CHAOS_SRC_DEVICE_H
+#define CHAOS_SRC_DEVICE_H
+
+#include "config/config.h"
+#include "dom0/dom0.h"
+#include "hv/hv.h"
+#include "store/store.h"
+
+/* Interfaces take two pages of the guest's memory, disks one. */
+#define CHAOS__RINGS_MAX (2 * CHAOS__VIFS_MAX + CHAOS__DISKS_MAX)
+
+/* A ring's page, and the grant reference for it. */
+struct chaos__ring {
+    uint64_t frame;
+    uint32_t reference;
+};
+
+struct chaos__net {
+    uint8_t mac[6];
+    uint32_t mtu;
+    uint32_t port; /* the guest's end, as all ports here */
+    struct chaos__ring tx, rx;
+    bool is_connected;
+};
+
+struct chaos__block {
+    struct chaos__dom0_disk host;
+    uint32_t port;
+    struct chaos__ring ring;
+    /* what the back end says of it */
+    uint64_t sectors; /* of 512 bytes */
+    uint32_t sector_size;
+    bool can_flush, can_discard;
+    bool is_connected;
+};
+
+struct chaos__devices {
+    const struct chaos_config *config;
+    unsigned net_count, block_count;
+    struct chaos__net nets[CHAOS__VIFS_MAX];
+    struct chaos__block blocks[CHAOS__DISKS_MAX];
+};
+
+/*
+ * Looks at what the configuration names in dom0: bridges are there, disks can
+ * be opened.  What it opens is open until chaos__devices_close().  The
+ * configuration must live as long.  MACs that it does not give are left 0.
+ */
+int chaos__devices_open(const struct chaos_config *config,
+                        struct chaos__devices *devices,
+                        struct chaos_error *err);
+/* Closes what is open in this process; what back ends have lives on. */
+void chaos__devices_close(struct chaos__devices *devices);
+
+static inline bool chaos__devices_any(const struct chaos__devices *devices)
+{
+    return devices->net_count || devices->block_count;
+}
+
+/* How many pages of the guest's memory their rings take. */
+unsigned chaos__devices_rings(const struct chaos__devices *devices);
+/* The first grant reference that is the guest's own. */
+uint32_t chaos__devices_first_grant(const struct chaos__devices *devices);
+
+/*
+ * Makes ports and grants.  `frames` are the rings' pages, as many as
+ * chaos__devices_rings() says; `pages` is where they are mapped, side by side
+ * and zeroed.
+ */
+int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
+                           struct chaos__devices *devices,
+                           const uint64_t *frames, void *pages,
+                           struct chaos_error *err);
+
+/* Gets loop devices for the disks that are files. */
+int chaos__devices_attach(struct chaos__devices *devices,
+                          struct chaos_error *err);
+
+/* Writes both ends' nodes: the back ends begin to connect. */
+int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
+                           struct chaos__devices *devices,
+                           struct chaos_error *err);
+
+/*
+ * Waits until every back end is connected, learns what it says, and puts the
+ * interfaces on their bridges.  A back end that refuses fails with what it
+ * says; one that does nothing, after `timeout_ms`.
+ */
+int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
+                          struct chaos__devices *devices, int timeout_ms,
+                          struct chaos_error *err);
+
+/* Queues a request for a back end's state. */
+void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
+                              bool is_net, uint32_t id, char *state,
+                              size_t size);
+
+/* Takes a domain's devices away, whatever state they are in: the back ends
+ * let go of its memory and ports.  None is no error. */
+int chaos__devices_remove(struct chaos__store *store, uint32_t domid,
+                          struct chaos_error *err);
+
+/* The name of the interface in dom0. */
+void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,
+                          unsigned id, char name[CHAOS__INTERFACE_NAME_MAX]);
+
+#endif

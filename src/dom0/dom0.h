@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What dom0's kernel does for a guest's devices: interfaces on bridges, and
+ * block devices over files.  No program is run for it.  It knows no guest and
+ * no back end; like src/hv it is faked in the unit tests.
+ */
+#ifndef CHAOS_SRC_DOM0_H
+#define CHAOS_SRC_DOM0_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether dom0's kernel has the driver for back ends of a type ("vif", "vbd").
+ * Without it nobody would ever answer. */
+int chaos__dom0_backend(const char *type, struct chaos_error *err);
+
+/* ------------------------------------------------------------- network */
+
+/* Whether an interface of that name exists and is a bridge; its MTU. */
+int chaos__dom0_bridge(const char *bridge, uint32_t *mtu_r,
+                       struct chaos_error *err);
+
+/* Puts an interface on a bridge and raises it, under `new_name` if that is
+ * not empty. */
+int chaos__dom0_join(const char *interface, const char *new_name,
+                     const char *bridge, uint32_t mtu, struct chaos_error *err);
+
+/* --------------------------------------------------------------- disks */
+
+#define CHAOS__LOOP_NONE (-1)
+
+struct chaos__dom0_disk {
+    int fd;      /* the file's or the block device's */
+    int loop_fd; /* the loop device's; -1: there is none */
+    int loop;    /* its number; CHAOS__LOOP_NONE: it is a block device */
+    bool is_file;
+    uint64_t id[2];        /* the same for every path that leads to it */
+    uint32_t major, minor; /* of the block device; of a file when attached */
+};
+
+/* Opens a raw file or a block device, for reading alone or for both. */
+int chaos__dom0_disk_open(const char *path, bool is_writable,
+                          struct chaos__dom0_disk *disk_r,
+                          struct chaos_error *err);
+
+/* Puts a loop device over a file, with direct I/O if it can have that.  The
+ * kernel removes it when nobody has it open any more, the disk closed. */
+int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
+                            struct chaos_error *err);
+
+/* Closes what is open; what a back end has open lives on. */
+void chaos__dom0_disk_close(struct chaos__dom0_disk *disk);
+
+#endif
