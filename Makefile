@@ -15,6 +15,7 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 INSTALL ?= install
+OBJCOPY ?= objcopy
 
 Q := $(if $(V),,@)
 say = $(if $(V),@:,@printf '  %-8s %s\n')
@@ -162,10 +163,10 @@ format:
 format-check:
 	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(format_files)
 
-# The lab's packages stay: they are a download.
+# The lab's packages and lwIP's source stay: they are downloads.
 .PHONY: clean
 clean:
-	$(Q)find $(BUILD) -mindepth 1 -maxdepth 1 ! -name lab \
+	$(Q)find $(BUILD) -mindepth 1 -maxdepth 1 ! -name lab ! -name lwip \
 	    -exec rm -rf {} + 2>/dev/null || true
 
 -include $(library_objects:.o=.d) $(cli_objects:.o=.d)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define OPTIONS_MAX 10
 
@@ -122,6 +123,14 @@ bool cli_number(const char *text, unsigned max, unsigned *value_r)
     return true;
 }
 
+int64_t cli_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* -------------------------------------------------------------- errors */
 
 static int exit_for(int code)
@@ -229,6 +238,19 @@ const char *cli_state_name(const struct chaos_guest_info *info)
 const char *cli_type_name(unsigned type)
 {
     return type == CHAOS_GUEST_PVH ? "pvh" : "pv";
+}
+
+const char *cli_status_name(unsigned status)
+{
+    static const char *const names[] = {
+        [CHAOS_STATUS_BOOTING] = "booting",
+        [CHAOS_STATUS_UP] = "up",
+        [CHAOS_STATUS_GOING_DOWN] = "going down",
+        [CHAOS_STATUS_CRASHED] = "crashed",
+    };
+
+    return status < sizeof(names) / sizeof(names[0]) ? names[status]
+                                                     : "unknown";
 }
 
 void cli_uuid(const uint8_t uuid[16], char text[CLI_UUID_SIZE])

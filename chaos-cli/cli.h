@@ -85,6 +85,14 @@ int cli_each_guest(struct cli *cli, int count, char **names, cli_guest_fn work,
 /* A decimal number from an argument; false when it is none. */
 bool cli_number(const char *text, unsigned max, unsigned *value_r);
 
+/* Time-outs, in seconds: what a command takes when it is given none, and the
+ * longest, whose milliseconds fit an int. */
+#define CLI_TIMEOUT_S 60
+#define CLI_TIMEOUT_MAX_S 1000000u
+
+/* The time for deadlines; setting the host's clock does not change it. */
+int64_t cli_now_ms(void);
+
 /* Shows a guest's console on the terminal until the guest ends or the user
  * types Ctrl-].  Returns an exit code. */
 int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
@@ -93,11 +101,19 @@ int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
 const char *cli_state_name(const struct chaos_guest_info *info);
 const char *cli_end_name(unsigned end);
 const char *cli_type_name(unsigned type);
+/* What it says of itself. */
+const char *cli_status_name(unsigned status);
 
 /* Writes a JSON string, quotes included. */
 void cli_json_string(const char *text);
-/* One guest as a JSON object. */
-void cli_json_guest(const struct chaos_guest_info *info, const char *indent);
+/* One guest as a JSON object; `control` is NULL where it is not known. */
+void cli_json_guest(struct cli *cli, const struct chaos_guest_info *info,
+                    const struct chaos_guest_control *control,
+                    const char *indent);
+/* A guest's devices, as further members of such an object and as lines of
+ * text; nothing when they cannot be read. */
+void cli_json_devices(struct cli *cli, uint32_t domid, const char *indent);
+void cli_text_devices(struct cli *cli, uint32_t domid);
 #define CLI_UUID_SIZE 37
 void cli_uuid(const uint8_t uuid[16], char text[CLI_UUID_SIZE]);
 
@@ -108,6 +124,8 @@ int cli_reboot(struct cli *cli, int argc, char **argv);
 int cli_pause(struct cli *cli, int argc, char **argv);
 int cli_unpause(struct cli *cli, int argc, char **argv);
 int cli_list(struct cli *cli, int argc, char **argv);
+int cli_vif_list(struct cli *cli, int argc, char **argv);
+int cli_block_list(struct cli *cli, int argc, char **argv);
 int cli_info(struct cli *cli, int argc, char **argv);
 int cli_console_command(struct cli *cli, int argc, char **argv);
 int cli_domid(struct cli *cli, int argc, char **argv);

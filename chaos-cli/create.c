@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 struct wanted {
-    bool paused, console, dry_run;
+    bool paused, console, dry_run, wait;
+    unsigned timeout_s;
 };
 
 static int parse_options(struct cli *cli, int argc, char **argv,
@@ -23,6 +24,14 @@ static int parse_options(struct cli *cli, int argc, char **argv,
         case 'c':
             wanted->console = true;
             break;
+        case 'w':
+            wanted->wait = true;
+            break;
+        case 't':
+            if (!cli_number(optarg, CLI_TIMEOUT_MAX_S, &wanted->timeout_s))
+                return cli_usage(cli, "--timeout %s: not a number of seconds",
+                                 optarg);
+            break;
         case 'n':
             wanted->dry_run = true;
             break;
@@ -35,6 +44,9 @@ static int parse_options(struct cli *cli, int argc, char **argv,
         default:
             return cli_option_exit(option);
         }
+    if (wanted->wait && (wanted->paused || wanted->console))
+        return cli_usage(cli, "--wait and --%s exclude each other",
+                         wanted->paused ? "paused" : "console");
     if (optind >= argc)
         return cli_usage(cli, "no configuration is named");
     return -1; /* go on */
@@ -71,27 +83,26 @@ static int dry_run(struct cli *cli, const struct chaos_config *config,
     return 0;
 }
 
-static int create(struct cli *cli, const struct chaos_config *config,
-                  const struct wanted *wanted, struct chaos_error *err)
+static unsigned flags_for(const struct wanted *wanted)
 {
-    struct chaos_console *console;
-    uint32_t domid;
-    int rc, status;
+    unsigned flags = 0;
 
     /* With -c the guest starts only when somebody listens. */
-    rc = chaos_guest_create(
-        cli->chaos, config,
-        wanted->paused || wanted->console ? CHAOS_CREATE_PAUSED : 0, &domid,
-        err);
-    if (rc < 0)
-        return cli_fail(cli, err);
-    if (!wanted->console) {
-        if (!cli->quiet)
-            printf("%" PRIu32 "\n", domid);
-        return CLI_DONE;
-    }
+    if (wanted->paused || wanted->console)
+        flags |= CHAOS_CREATE_PAUSED;
+    if (wanted->wait)
+        flags |= CHAOS_CREATE_NOXS;
+    return flags;
+}
+
+static int show_console(struct cli *cli, uint32_t domid, bool start,
+                        struct chaos_error *err)
+{
+    struct chaos_console *console;
+    int status, rc;
+
     rc = chaos_console_open(cli->chaos, domid, &console, err);
-    if (rc == 0 && !wanted->paused)
+    if (rc == 0 && start)
         rc = chaos_guest_unpause(cli->chaos, domid, err);
     if (rc < 0) {
         status = cli_fail(cli, err);
@@ -101,9 +112,28 @@ static int create(struct cli *cli, const struct chaos_config *config,
     return cli_console(cli, domid, console);
 }
 
+static int create(struct cli *cli, const struct chaos_config *config,
+                  const struct wanted *wanted, struct chaos_error *err)
+{
+    uint32_t domid;
+    int rc =
+        chaos_guest_create(cli->chaos, config, flags_for(wanted), &domid, err);
+
+    if (rc == 0 && wanted->console)
+        return show_console(cli, domid, !wanted->paused, err);
+    if (rc == 0 && wanted->wait)
+        rc = chaos_guest_wait_up(cli->chaos, domid,
+                                 (int)wanted->timeout_s * 1000, err);
+    if (rc < 0)
+        return cli_fail(cli, err);
+    if (!cli->quiet)
+        printf("%" PRIu32 "\n", domid);
+    return CLI_DONE;
+}
+
 int cli_create(struct cli *cli, int argc, char **argv)
 {
-    struct wanted wanted = { 0 };
+    struct wanted wanted = { .timeout_s = CLI_TIMEOUT_S };
     struct chaos_config *config;
     struct chaos_error err;
     int status = parse_options(cli, argc, argv, &wanted);

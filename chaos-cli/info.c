@@ -6,7 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void print_text(const struct chaos_guest_info *info, const char *config)
+static void print_status(const struct chaos_guest_control *control)
+{
+    printf("status:   %s", cli_status_name(control->status));
+    if (control->status == CHAOS_STATUS_CRASHED)
+        printf(" (code %" PRIu32 ")", control->code);
+    printf("\n");
+}
+
+static void print_text(struct cli *cli, const struct chaos_guest_info *info,
+                       const struct chaos_guest_control *control,
+                       const char *config)
 {
     char uuid[CLI_UUID_SIZE];
 
@@ -21,13 +31,31 @@ static void print_text(const struct chaos_guest_info *info, const char *config)
     printf("state:    %s", cli_state_name(info));
     if (info->ended)
         printf(" (%s)", cli_end_name(info->end));
-    printf("\nvcpus:    %" PRIu32 "\n", info->vcpus);
+    printf("\n");
+    if (control)
+        print_status(control);
+    printf("vcpus:    %" PRIu32 "\n", info->vcpus);
     printf("memory:   %" PRIu64 " KiB of %" PRIu64 " KiB\n", info->memory_kb,
            info->maxmem_kb);
     printf("cpu time: %" PRIu64 ".%03" PRIu64 " s\n",
            info->cpu_time_ns / 1000000000, info->cpu_time_ns / 1000000 % 1000);
+    if (info->is_chaos)
+        cli_text_devices(cli, info->domid);
     if (config)
         printf("\n%s", config);
+}
+
+/* What the guest says of itself; false for one that can't say anything. */
+static bool read_control(struct cli *cli, const struct chaos_guest_info *info,
+                         struct chaos_guest_control *control_r)
+{
+    /* It may have given its control page away. */
+    if (info->is_noxs &&
+        chaos_guest_control(cli->chaos, info->domid, control_r, NULL) < 0)
+        *control_r = (struct chaos_guest_control){
+            .status = CHAOS_STATUS_UNKNOWN,
+        };
+    return info->is_noxs;
 }
 
 /* Keeps what is known when the rest of it cannot be read. */
@@ -47,20 +75,23 @@ static int show(struct cli *cli, uint32_t domid, const char *name, void *user,
                 struct chaos_error *err)
 {
     const bool *json = user;
+    struct chaos_guest_control control;
     struct chaos_guest_info info;
     int rc = chaos_guest_info(cli->chaos, domid, &info, err);
+    bool speaks;
     char *config;
 
     (void)name;
     if (rc < 0)
         return rc;
+    speaks = read_control(cli, &info, &control);
     if (*json) {
-        cli_json_guest(&info, "");
+        cli_json_guest(cli, &info, speaks ? &control : NULL, "");
         printf("\n");
         return 0;
     }
     config = info.is_chaos ? read_config(cli, domid) : NULL;
-    print_text(&info, config);
+    print_text(cli, &info, speaks ? &control : NULL, config);
     free(config);
     return 0;
 }

@@ -28,7 +28,20 @@ static uint64_t uptime_s(const struct chaos_guest_info *info)
     return info->created_s && now > info->created_s ? now - info->created_s : 0;
 }
 
-void cli_json_guest(const struct chaos_guest_info *info, const char *indent)
+static void print_control(const struct chaos_guest_control *control,
+                          const char *indent)
+{
+    printf("%s  \"status\": \"%s\",\n", indent,
+           cli_status_name(control->status));
+    if (control->status == CHAOS_STATUS_CRASHED)
+        printf("%s  \"code\": %" PRIu32 ",\n", indent, control->code);
+    if (control->up_ns)
+        printf("%s  \"up_ns\": %" PRIu64 ",\n", indent, control->up_ns);
+}
+
+void cli_json_guest(struct cli *cli, const struct chaos_guest_info *info,
+                    const struct chaos_guest_control *control,
+                    const char *indent)
 {
     char uuid[CLI_UUID_SIZE];
 
@@ -46,6 +59,8 @@ void cli_json_guest(const struct chaos_guest_info *info, const char *indent)
     printf("%s  \"state\": \"%s\",\n", indent, cli_state_name(info));
     if (info->ended)
         printf("%s  \"end\": \"%s\",\n", indent, cli_end_name(info->end));
+    if (control)
+        print_control(control, indent);
     printf("%s  \"vcpus\": %" PRIu32 ",\n", indent, info->vcpus);
     printf("%s  \"memory_kb\": %" PRIu64 ",\n", indent, info->memory_kb);
     printf("%s  \"maxmem_kb\": %" PRIu64 ",\n", indent, info->maxmem_kb);
@@ -53,5 +68,7 @@ void cli_json_guest(const struct chaos_guest_info *info, const char *indent)
     if (info->created_s) /* Xen does not keep it for other toolstacks */
         printf(",\n%s  \"created\": %" PRIu64 ",\n%s  \"uptime_s\": %" PRIu64,
                indent, info->created_s, indent, uptime_s(info));
+    if (info->is_chaos)
+        cli_json_devices(cli, info->domid, indent);
     printf("\n%s}", indent);
 }

@@ -30,14 +30,15 @@ static void print_line(const struct chaos_guest_info *info)
            (double)((float)info->cpu_time_ns / 1e9f));
 }
 
-static void print_json(const struct chaos_guest_info *list, size_t count)
+static void print_json(struct cli *cli, const struct chaos_guest_info *list,
+                       size_t count)
 {
     size_t i;
 
     printf("[");
     for (i = 0; i < count; i++) {
         printf("%s\n", i ? "," : "");
-        cli_json_guest(&list[i], "  ");
+        cli_json_guest(cli, &list[i], NULL, "  ");
     }
     printf("%s]\n", count ? "\n" : "");
 }
@@ -103,7 +104,7 @@ int cli_list(struct cli *cli, int argc, char **argv)
     status = read_list(cli, argc - optind, argv + optind, &chosen);
     if (chosen.count > 0 || status == CLI_DONE) {
         if (json)
-            print_json(chosen.list, chosen.count);
+            print_json(cli, chosen.list, chosen.count);
         else
             print_table(chosen.list, chosen.count);
     }

@@ -3,11 +3,9 @@
 #include "cli.h"
 
 #include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-#define TIMEOUT_S 60
-#define TIMEOUT_MAX_S 1000000u
 
 struct wanted {
     enum chaos_guest_end how;
@@ -49,20 +47,46 @@ static int ask_all(struct cli *cli, struct wanted *wanted)
     return wanted->asked ? status : CLI_NO_MEMORY;
 }
 
+/* What there is to say of a guest that still runs. */
+static void explain(struct cli *cli, uint32_t domid, unsigned timeout_s,
+                    struct chaos_error *err)
+{
+    struct chaos_guest_control control;
+    struct chaos_guest_info info;
+
+    if (chaos_guest_info(cli->chaos, domid, &info, NULL) < 0 ||
+        chaos_guest_control(cli->chaos, domid, &control, NULL) < 0)
+        return;
+    snprintf(
+        err->message, sizeof(err->message),
+        control.pending
+            ? "guest %s did not acknowledge the request and still runs "
+              "after %u s"
+            : "guest %s acknowledged the request but still runs after %u s",
+        info.name, timeout_s);
+}
+
 /* One deadline for all: they power off side by side. */
 static int wait_for(struct cli *cli, const struct wanted *wanted)
 {
+    /* One more than a whole number of them has begun already. */
+    int64_t until_ms = cli_now_ms() + 1 + (int64_t)wanted->timeout_s * 1000;
+    int64_t left;
     struct chaos_error err;
-    time_t until = time(NULL) + (time_t)wanted->timeout_s, left;
-    int status = CLI_DONE, rc;
+    int status = CLI_DONE, r, rc;
     size_t i;
 
     for (i = 0; i < wanted->asked_count; i++) {
-        left = until - time(NULL);
+        left = until_ms - cli_now_ms();
         rc = chaos_guest_wait(cli->chaos, wanted->asked[i],
-                              left > 0 ? (int)left * 1000 : 0, NULL, &err);
-        if (rc < 0 && rc != CHAOS_ENOGUEST) /* gone is what we wait for */
-            status = cli_fail(cli, &err);
+                              left > 0 ? (int)left : 0, NULL, &err);
+        if (rc == 0 || rc == CHAOS_ENOGUEST) /* gone is what we wait for */
+            continue;
+        if (rc == CHAOS_ETIMEDOUT)
+            explain(cli, wanted->asked[i], wanted->timeout_s, &err);
+        r = cli_fail(cli, &err);
+        if (status == CLI_DONE)
+            status = r;
     }
     return status;
 }
@@ -93,7 +117,7 @@ static int run(struct cli *cli, int argc, char **argv, struct wanted *wanted)
 int cli_shutdown(struct cli *cli, int argc, char **argv)
 {
     struct wanted wanted = { .how = CHAOS_END_POWEROFF,
-                             .timeout_s = TIMEOUT_S };
+                             .timeout_s = CLI_TIMEOUT_S };
     int option;
 
     while ((option = cli_option(cli, argc, argv)) != -1)
@@ -104,8 +128,11 @@ int cli_shutdown(struct cli *cli, int argc, char **argv)
         case 'w':
             wanted.wait = true;
             break;
+        case CLI_LONG(3):
+            wanted.how = CHAOS_END_HALT;
+            break;
         case 't':
-            if (!cli_number(optarg, TIMEOUT_MAX_S, &wanted.timeout_s))
+            if (!cli_number(optarg, CLI_TIMEOUT_MAX_S, &wanted.timeout_s))
                 return cli_usage(cli, "--timeout %s: not a number of seconds",
                                  optarg);
             break;

@@ -4,8 +4,6 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#define TIMEOUT_MAX_S 1000000u
-
 static int wait_one(struct cli *cli, uint32_t domid, const char *name,
                     void *user, struct chaos_error *err)
 {
@@ -26,7 +24,7 @@ int cli_wait(struct cli *cli, int argc, char **argv)
     while ((option = cli_option(cli, argc, argv)) != -1) {
         if (option != 't')
             return cli_option_exit(option);
-        if (!cli_number(optarg, TIMEOUT_MAX_S, &seconds))
+        if (!cli_number(optarg, CLI_TIMEOUT_MAX_S, &seconds))
             return cli_usage(cli, "--timeout %s: not a number of seconds",
                              optarg);
         timeout_ms = (int)seconds * 1000;

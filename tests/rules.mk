@@ -20,13 +20,33 @@ $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
 	$$(Q)$$(CC) $$(ldflags) $$(unit_ldflags) -o $$@ $$^ -lcmocka -lpthread \
 	    $$(unit_libs)
 endef
-$(foreach source,$(wildcard tests/unit/test_*.c), \
-    $(eval $(call unit_test,$(source))))
+front_end_tests := $(wildcard tests/unit/test_front_*.c)
+$(foreach source,$(filter-out $(front_end_tests), \
+    $(wildcard tests/unit/test_*.c)),$(eval $(call unit_test,$(source))))
 
-# libxlutil is the oracle for the syntax.
+# libxlutil is the oracle for the syntax and for devices.
 $(BUILD)/tests/test_config_oracle: unit_libs := -lxlutil
+$(BUILD)/tests/test_config_oracle_devices: unit_libs := -lxlutil -lxenlight
 $(BUILD)/tests/test_config_memory: unit_ldflags := -Wl,--wrap=malloc \
     -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+
+# The guest kit's front ends, for this machine.  All their variables are in one
+# section, so that a test can start afresh by clearing it.
+front_ends := $(addprefix $(BUILD)/tests/guest/,devices.o grants.o net.o \
+    block.o) $(BUILD)/tests/unit/guest_world.o
+$(BUILD)/tests/guest/%.o: noxs/guest/%.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) $(GUEST_CPPFLAGS) -fno-data-sections -MMD -MP \
+	    -c -o $@ $<
+	$(Q)$(OBJCOPY) --rename-section .bss=front_end_state $@
+$(patsubst %.c,$(BUILD)/%.o,$(front_end_tests) tests/fuzz/fuzz_net.c \
+    tests/fuzz/fuzz_block.c tests/unit/guest_world.c): \
+    cflags += $(GUEST_CPPFLAGS)
+$(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(front_end_tests)): \
+        $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(front_ends)
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka
 
 .PHONY: unit-tests fuzzers bench-tools
 unit-tests: $(unit_tests)
@@ -35,6 +55,10 @@ unit-tests: $(unit_tests)
 fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
         $(filter $(BUILD)/tests/unit/fake_%,$(unit_support)) $(testable_objects)
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
+$(BUILD)/fuzz_net $(BUILD)/fuzz_block: $(BUILD)/fuzz_%: \
+        $(BUILD)/tests/fuzz/fuzz_%.o $(front_ends)
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 

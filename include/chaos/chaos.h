@@ -6,6 +6,7 @@
 #include <chaos/config.h>
 #include <chaos/console.h>
 #include <chaos/context.h>
+#include <chaos/device.h>
 #include <chaos/error.h>
 #include <chaos/guest.h>
 #include <chaos/host.h>

@@ -3,12 +3,13 @@
  * Guests: the domains that chaos runs for a user.
  *
  * All functions block for as long as their hypercalls take, chaos_guest_wait()
- * for as long as it is told.  They first finish or undo what a chaos process
- * that died has left behind.  Every one can fail with CHAOS_ENOXEN (no Xen
- * under this kernel, or no permission); functions that take a domid fail with
- * CHAOS_ENOGUEST when no guest has it, with CHAOS_EBUSY while another process
- * works on the guest, and, but for chaos_guest_info(), with CHAOS_ENOTSUP when
- * the domain was not made by chaos.  None may be called from a signal handler.
+ * and chaos_guest_wait_up() for as long as they are told.  They first finish
+ * or undo what a chaos process that died has left behind.  Every one can fail
+ * with CHAOS_ENOXEN (no Xen under this kernel, or no permission); functions
+ * that take a domid fail with CHAOS_ENOGUEST when no guest has it, with
+ * CHAOS_EBUSY while another process works on the guest, and, but for
+ * chaos_guest_info(), with CHAOS_ENOTSUP when the domain was not made by
+ * chaos.  None may be called from a signal handler.
  */
 #ifndef CHAOS_GUEST_H
 #define CHAOS_GUEST_H
@@ -32,6 +33,9 @@ extern "C" {
 
 /* chaos_guest_create(): leave the guest paused. */
 #define CHAOS_CREATE_PAUSED 1u
+/* Create it only if it speaks noxs, so that it can be asked for something and
+ * waited for: else CHAOS_ENOTSUP, and Xen is not asked for anything. */
+#define CHAOS_CREATE_NOXS 2u
 
 enum chaos_guest_type {
     CHAOS_GUEST_PV = 0,
@@ -46,7 +50,18 @@ enum chaos_guest_end {
     CHAOS_END_CRASH = 3,
     CHAOS_END_WATCHDOG = 4,
     CHAOS_END_SOFT_RESET = 5,
+    CHAOS_END_HALT = 254,      /* a request alone: see chaos_guest_shutdown() */
     CHAOS_END_DESTROYED = 255, /* it no longer exists */
+};
+
+/* What a noxs guest says of itself; the values are NOXS_STATUS_* of
+ * noxs/noxs.h. */
+enum chaos_guest_status {
+    CHAOS_STATUS_BOOTING = 0,
+    CHAOS_STATUS_UP = 1,
+    CHAOS_STATUS_GOING_DOWN = 2,
+    CHAOS_STATUS_CRASHED = 3,
+    CHAOS_STATUS_UNKNOWN = 255, /* something else, which means nothing */
 };
 
 struct chaos_guest_info {
@@ -64,6 +79,16 @@ struct chaos_guest_info {
     uint64_t maxmem_kb;   /* that it may have */
     uint64_t cpu_time_ns; /* of all vCPUs */
     uint64_t created_s;   /* seconds since the epoch; 0: not known */
+};
+
+/* A guest's control page.  The guest can write to all of it at any time, so
+ * nothing here is more than the guest's own word. */
+struct chaos_guest_control {
+    uint8_t status;  /* enum chaos_guest_status */
+    uint8_t pending; /* 1: the last request to it was not acknowledged */
+    uint32_t code;   /* that it crashed with; 0: it has not */
+    uint64_t up_ns;  /* Xen's system time, ns since the host's boot, when it
+                      * came up; 0: it has never been, or has no clock */
 };
 
 /*
@@ -120,12 +145,35 @@ int chaos_guest_unpause(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);
 
 /*
- * Asks a guest to power off (CHAOS_END_POWEROFF) or to reboot
- * (CHAOS_END_REBOOT) and does not wait for it.  CHAOS_ENOTSUP for a guest
- * that does not speak noxs: it has no page on which it could be asked.
+ * Asks a guest to power off (CHAOS_END_POWEROFF), to reboot
+ * (CHAOS_END_REBOOT), to suspend (CHAOS_END_SUSPEND) or to power off at once,
+ * without an orderly end (CHAOS_END_HALT), and does not wait for it.  Whether
+ * it has taken the request is told by chaos_guest_control(); one that it does
+ * not know it never acknowledges, and noxs/guest knows no suspend yet.
+ * CHAOS_ENOTSUP for a guest that does not speak noxs: it has no page on which
+ * it could be asked.
  */
 int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
                          enum chaos_guest_end how, struct chaos_error *err);
+
+/*
+ * What a guest says of itself now; also one that has ended and is kept.  Maps
+ * a page of the guest.  CHAOS_ENOTSUP for a guest that does not speak noxs,
+ * CHAOS_EFAILED when it has given its control page away.
+ */
+int chaos_guest_control(struct chaos *chaos, uint32_t domid,
+                        struct chaos_guest_control *control_r,
+                        struct chaos_error *err);
+
+/*
+ * Waits until a guest has said that it is up; one that has ended since counts
+ * as well.  `timeout_ms` < 0 waits for ever.  CHAOS_ETIMEDOUT when it has not:
+ * it is left as it is.  CHAOS_EFAILED when it has ended before it was
+ * up; what its configuration says about that is carried out.  CHAOS_ENOTSUP
+ * for a guest that does not speak noxs.
+ */
+int chaos_guest_wait_up(struct chaos *chaos, uint32_t domid, int timeout_ms,
+                        struct chaos_error *err);
 
 /*
  * Waits until a guest has ended, and carries out what its configuration says

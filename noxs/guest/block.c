@@ -268,7 +268,8 @@ struct block *block_open(unsigned int n)
     };
     block->backend = entry.backend;
     block->port = entry.port;
-    FRONT_RING_INIT(&block->ring, ring, PAGE_SIZE);
+    block->pushed = RING_START(ring);
+    FRONT_RING_ATTACH(&block->ring, ring, block->pushed, PAGE_SIZE);
     for (unsigned int i = SLOTS; i-- > 0;)
         free_request(block, i);
     if (!events_listen(block->port, on_event, block))

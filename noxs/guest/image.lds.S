@@ -26,9 +26,12 @@ SECTIONS
     .rodata : { *(.rodata .rodata.*) } :image
     .data : { *(.data .data.*) } :image
     .bss : { *(.bss .bss.*) *(COMMON) } :image
+    image_end = .;
 
     /DISCARD/ :
     {
         *(.comment) *(.eh_frame) *(.note.gnu.*) *(.note.GNU-stack)
     }
 }
+
+ASSERT(image_end <= IMAGE_LIMIT, "image or scratch memory too large: layout.h")

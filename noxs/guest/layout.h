@@ -19,6 +19,7 @@
 #define STACK_TOP 0x2000
 #define PAGE_TABLES 0x2000 /* one page each of level 4, 3 and 2 */
 #define SCRATCH_BASE 0x5000
+#define IMAGE_LIMIT 0x200000 /* what the boot code maps */
 
 #else
 
@@ -30,6 +31,9 @@
 #define VIRT_BASE 0x300000
 #define SHARED_INFO_ADDRESS VIRT_BASE /* replaces the first page's mapping */
 #define SCRATCH_BASE (VIRT_BASE + PAGE_SIZE)
+/* Past it the builder would map to the next boundary, and the smallest guest
+ * need 4 MiB more: 512 KiB and what it puts behind the image. */
+#define IMAGE_LIMIT (0x400000 - 512 * 1024 - 16 * PAGE_SIZE)
 
 #endif
 

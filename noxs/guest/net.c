@@ -320,12 +320,13 @@ static void end_packet(struct net *net, uint16_t id)
 static void take_tx(struct net *net, const struct netif_tx_response *response)
 {
     uint16_t id = response->id, first;
-    struct tx_slot *slot = &net->tx_slots[id];
+    struct tx_slot *slot;
 
-    if (id >= TX_SLOTS || slot->reference == GRANT_NONE) {
+    if (id >= TX_SLOTS || net->tx_slots[id].reference == GRANT_NONE) {
         net->stats.nonsense++;
         return;
     }
+    slot = &net->tx_slots[id];
     first = slot->first;
     if (response->status != NETIF_RSP_OKAY)
         net->tx_slots[first].failed = true;
@@ -412,6 +413,7 @@ static bool take_buffers(struct net *net, unsigned int n)
         grant_set(reference, net->backend, net->buffers[i], false);
         net->rx_buffers[net->buffer_count++].reference = reference;
     }
+    net->info.rx_buffers = net->buffer_count;
     return net->buffer_count;
 }
 
@@ -422,8 +424,10 @@ static bool connect(struct net *net, const struct noxs_net *entry)
 
     if (!tx || !rx)
         return false;
-    FRONT_RING_INIT(&net->tx, tx, PAGE_SIZE);
-    FRONT_RING_INIT(&net->rx, rx, PAGE_SIZE);
+    net->tx_pushed = RING_START(tx);
+    net->rx_pushed = RING_START(rx);
+    FRONT_RING_ATTACH(&net->tx, tx, net->tx_pushed, PAGE_SIZE);
+    FRONT_RING_ATTACH(&net->rx, rx, net->rx_pushed, PAGE_SIZE);
     net->backend = entry->backend;
     net->tx_port = entry->tx_port;
     net->rx_port = entry->rx_port;

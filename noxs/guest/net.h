@@ -29,8 +29,9 @@ struct net_info {
     uint8_t ipv4[4];    /* all 0: none */
     uint8_t gateway[4]; /* all 0: none */
     uint8_t prefix;
-    bool can_gather;   /* packets may be sent in several pieces */
-    bool can_checksum; /* NET_CHECKSUMMED may be set when sending */
+    uint16_t rx_buffers; /* to receive into; without one nothing comes in */
+    bool can_gather;     /* packets may be sent in several pieces */
+    bool can_checksum;   /* NET_CHECKSUMMED may be set when sending */
 };
 
 struct net_stats {

@@ -14,6 +14,10 @@
 #define xen_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define xen_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 
+/* Where a ring that nobody has used yet begins: 0, unless somebody wants to
+ * see the indices wrap around. */
+#define RING_START(sring) __atomic_load_n(&(sring)->req_prod, __ATOMIC_RELAXED)
+
 /*
  * How many responses there are to take, the index read once.  Negative if it
  * claims more than the requests that were pushed, whose index is `pushed` (the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Says so and crashes; `code=N` is what it tells the toolstack. */
+/* Says so and crashes; `code=N` is what it tells the toolstack.  With `up=0` it
+ * crashes before it is up. */
 #include "../guest/boot.h"
 #include "../guest/control.h"
 #include "../guest/mem.h"
@@ -10,6 +11,7 @@ void guest_main(const struct guest_info *info)
     unsigned long code = option_number(info->cmdline, "code", 1);
 
     print("Crashing with code %lu.\n", code);
-    control_up();
+    if (option_number(info->cmdline, "up", 1))
+        control_up();
     control_crash(code);
 }

@@ -215,16 +215,22 @@ static const struct chaos__item_key keys[] = {
 #define KEYS_COUNT (sizeof(keys) / sizeof(keys[0]))
 _Static_assert(KEYS_COUNT <= CHAOS__ITEM_KEYS_MAX, "a bit for each");
 
-/* vdev:devtype, deprecated. */
+/* vdev or, deprecated, vdev:devtype. */
 static int set_vdev_and_type(const struct chaos__item *item,
                              struct parser *parser, struct chaos__span value)
 {
-    struct chaos__span vdev;
+    struct chaos__span type = value;
+    size_t length = value.length;
     int rc = 0;
 
-    if (chaos__span_cut(&value, ':', &vdev))
-        rc = set_type(item, parser, value);
-    return rc < 0 ? rc : set_vdev(item, parser, vdev);
+    while (length > 0 && value.start[length - 1] != ':')
+        length--;
+    if (length > 0) {
+        value.length = length - 1;
+        chaos__span_skip(&type, length);
+        rc = set_type(item, parser, type);
+    }
+    return rc < 0 ? rc : set_vdev(item, parser, value);
 }
 
 static int parse_positional(const struct chaos__item *item,
@@ -236,9 +242,11 @@ static int parse_positional(const struct chaos__item *item,
         return set_target(item, parser, value);
     if (!parser->has_prefix && !parser->format.start) {
         /* ",hdc:cdrom,r" is xend's empty drive. */
-        if (parser->target.length > 0 || !memchr(value.start, ':', value.length))
+        if (parser->target.length > 0 ||
+            !memchr(value.start, ':', value.length))
             return set_format(item, parser, value);
         parser->is_empty = true;
+        parser->format = parser->target;
         return set_vdev_and_type(item, parser, value);
     }
     if (!parser->vdev.start)
@@ -246,8 +254,8 @@ static int parse_positional(const struct chaos__item *item,
     if (!parser->access.start)
         return set_access(item, parser, value);
     return chaos__item_fail(item, CHAOS_EINVAL,
-                            "what is it? target, format, vdev and access are "
-                            "there already: remove it");
+                            "target, format, vdev and access are there "
+                            "already: remove it");
 }
 
 static bool is_alphanumeric(char c)

@@ -181,9 +181,12 @@ static void add_vif(struct builder *builder, const struct chaos__vif *vif)
     add_parameter(text, sizeof(text), "bridge=%s", vif->bridge);
     if (*vif->name)
         add_parameter(text, sizeof(text), "vifname=%s", vif->name);
+    /* The usual prefix goes without saying, as xl's scripts like it. */
     if (is_address(ip))
-        add_parameter(text, sizeof(text), "ip=%u.%u.%u.%u/%u", ip[0], ip[1],
-                      ip[2], ip[3], vif->prefix);
+        add_parameter(text, sizeof(text),
+                      vif->prefix == 24 ? "ip=%u.%u.%u.%u"
+                                        : "ip=%u.%u.%u.%u/%u",
+                      ip[0], ip[1], ip[2], ip[3], vif->prefix);
     if (is_address(gw))
         add_parameter(text, sizeof(text), "gw=%u.%u.%u.%u", gw[0], gw[1], gw[2],
                       gw[3]);

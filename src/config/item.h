@@ -16,8 +16,8 @@ struct chaos__item {
     struct chaos__span rest;      /* what has not been looked at */
     struct chaos__span parameter; /* "mac=00:16:3e:00:00:01" */
     struct chaos__span key;       /* "mac"; a word without = is all key */
-    struct chaos__span value;     /* what stands behind the =, if there is one */
-    uint64_t seen;                /* bit i: the i-th known key was there */
+    struct chaos__span value; /* what stands behind the =, if there is one */
+    uint64_t seen;            /* bit i: the i-th known key was there */
 };
 
 /* What can stand in such a string. */

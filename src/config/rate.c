@@ -28,7 +28,7 @@ static const struct {
     const char *name;
     uint64_t us;
 } interval_units[] = {
-    { "ms", 1000 }, { "m", 1000 },    { "us", 1 },
+    { "ms", 1000 }, { "m", 1000 },     { "us", 1 },
     { "u", 1 },     { "s", US_PER_S }, { "", US_PER_S },
 };
 

@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 struct chaos__span {
-    const char *start; /* NULL: there is none, which is less than an empty one */
+    const char
+        *start; /* NULL: there is none, which is less than an empty one */
     size_t length;
 };
 

@@ -68,9 +68,8 @@ bool chaos__vdev_parse(struct chaos__span name, uint32_t *number_r)
 
     if (parse_numbers(name, &disk, &partition) ||
         parse_disk(name, "xvd", DISKS_MAX, PARTITIONS_MAX, &disk, &partition))
-        number = disk < 16 && partition < 16
-                     ? 202u << 8 | disk << 4 | partition
-                     : 1u << 28 | disk << 8 | partition;
+        number = disk < 16 && partition < 16 ? 202u << 8 | disk << 4 | partition
+                                             : 1u << 28 | disk << 8 | partition;
     else if (parse_disk(name, "sd", 16, 16, &disk, &partition))
         number = 8u << 8 | disk << 4 | partition;
     else if (parse_disk(name, "hd", 4, 64, &disk, &partition))

@@ -26,7 +26,8 @@ static bool parse_mac(struct chaos__span text, uint8_t mac[6])
         return false;
     for (size_t i = 0; i < 6; i++) {
         const char *digits = text.start + 3 * i;
-        const int high = chaos__hex_digit(digits[0]), low = chaos__hex_digit(digits[1]);
+        const int high = chaos__hex_digit(digits[0]),
+                  low = chaos__hex_digit(digits[1]);
 
         if (high < 0 || low < 0 || (i < 5 && digits[2] != ':'))
             return false;

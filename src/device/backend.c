@@ -183,15 +183,6 @@ static void write_block_back(struct chaos__store *store,
     set(store, place->back, "state", STATE_INITIALISING);
 }
 
-static int attach(const struct chaos__disk *disk, struct chaos__block *block,
-                  struct chaos_error *err)
-{
-    int rc = chaos__dom0_disk_attach(
-        &block->host, disk->access != CHAOS__DISK_READ_ONLY, err);
-
-    return rc < 0 ? chaos__fail_within(err, rc, "disk %s", disk->vdev) : 0;
-}
-
 /* ---------------------------------------------------------- connecting */
 
 static void watch(struct chaos__store *store, const struct place *place)
@@ -217,12 +208,7 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
     const struct chaos_config *config = devices->config;
     struct place place;
     unsigned i;
-    int rc = 0;
 
-    for (i = 0; rc == 0 && i < devices->block_count; i++)
-        rc = attach(&config->disks[i], &devices->blocks[i], err);
-    if (rc < 0)
-        return rc;
     for (i = 0; i < devices->net_count; i++) {
         place_of_net(&place, domid, i);
         write_net_front(store, &place, &devices->nets[i]);
@@ -376,8 +362,7 @@ static int wait_connected(struct chaos__store *store, uint32_t domid,
                          : 0;
         if (rc == 0)
             return fail_backend(store, &waiting,
-                                "did not connect (is its kernel module "
-                                "loaded?)",
+                                "did not connect in time",
                                 CHAOS_ETIMEDOUT, err);
         if (rc < 0)
             return rc;
@@ -411,6 +396,16 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
     for (i = 0; rc == 0 && i < devices->net_count; i++)
         rc = join(domid, i, &config->vifs[i], &devices->nets[i], err);
     return rc;
+}
+
+void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
+                              bool is_net, uint32_t id, char *state,
+                              size_t size)
+{
+    struct place place;
+
+    find_place(&place, is_net ? "vif" : "vbd", domid, id);
+    ask_node(store, &place, "state", state, size);
 }
 
 int chaos__devices_remove(struct chaos__store *store, uint32_t domid,

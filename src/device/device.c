@@ -35,6 +35,10 @@ int chaos__devices_open(const struct chaos_config *config,
     int rc = 0;
 
     *devices = (struct chaos__devices){ .config = config };
+    if (config->vif_count > 0)
+        rc = chaos__dom0_backend("vif", err);
+    if (rc == 0 && config->disk_count > 0)
+        rc = chaos__dom0_backend("vbd", err);
     for (i = 0; rc == 0 && i < config->vif_count; i++) {
         rc = open_net(&config->vifs[i], &devices->nets[i], err);
         if (rc < 0)
@@ -56,6 +60,24 @@ int chaos__devices_open(const struct chaos_config *config,
     if (rc < 0)
         chaos__devices_close(devices);
     return rc;
+}
+
+int chaos__devices_attach(struct chaos__devices *devices,
+                          struct chaos_error *err)
+{
+    const struct chaos__disk *disk;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < devices->block_count; i++) {
+        disk = &devices->config->disks[i];
+        rc =
+            chaos__dom0_disk_attach(&devices->blocks[i].host,
+                                    disk->access != CHAOS__DISK_READ_ONLY, err);
+        if (rc < 0)
+            return chaos__fail_within(err, rc, "disk %s", disk->vdev);
+    }
+    return 0;
 }
 
 void chaos__devices_close(struct chaos__devices *devices)

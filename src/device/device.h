@@ -82,8 +82,11 @@ int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
                            const uint64_t *frames, void *pages,
                            struct chaos_error *err);
 
-/* Gets loop devices for the disks that are files, and writes both ends'
- * nodes: the back ends begin to connect. */
+/* Gets loop devices for the disks that are files. */
+int chaos__devices_attach(struct chaos__devices *devices,
+                          struct chaos_error *err);
+
+/* Writes both ends' nodes: the back ends begin to connect. */
 int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos__devices *devices,
                            struct chaos_error *err);
@@ -96,6 +99,11 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
 int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
                           struct chaos__devices *devices, int timeout_ms,
                           struct chaos_error *err);
+
+/* Queues a request for a back end's state. */
+void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
+                              bool is_net, uint32_t id, char *state,
+                              size_t size);
 
 /* Takes a domain's devices away, whatever state they are in: the back ends
  * let go of its memory and ports.  None is no error. */

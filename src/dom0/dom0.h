@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whether dom0's kernel has the driver for back ends of a type ("vif", "vbd").
+ * Without it nobody would ever answer. */
+int chaos__dom0_backend(const char *type, struct chaos_error *err);
+
 /* ------------------------------------------------------------- network */
 
 /* Whether an interface of that name exists and is a bridge; its MTU. */

@@ -11,6 +11,7 @@
 #include "build/image.h"
 #include "build/shell.h"
 #include "device/device.h"
+#include "devices.h"
 #include "uuid.h"
 
 #include <stdio.h>
@@ -157,11 +158,14 @@ static int connect_devices(struct chaos *chaos, struct chaos__slot *slot,
     if (!chaos__devices_any(shell->devices))
         return 0;
     rc = chaos__store_ready(chaos, err);
-    if (rc < 0)
-        return rc;
-    slot->has_devices = 1;
-    return chaos__devices_connect(chaos->store, shell->domid, shell->devices,
-                                  err);
+    if (rc == 0)
+        rc = chaos__devices_attach(shell->devices, err);
+    if (rc == 0)
+        rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
+    if (rc == 0)
+        rc = chaos__devices_connect(chaos->store, shell->domid, shell->devices,
+                                    err);
+    return rc;
 }
 
 static int prepare(struct chaos *chaos, const struct chaos_config *config,
@@ -224,21 +228,60 @@ static char *absolute(const char *path)
     return asprintf(&whole, "%s/%s", directory, path) < 0 ? NULL : whole;
 }
 
+/* A copy of a configuration, complete for a restart: MACs are the same then,
+ * and paths lead there from any directory.  What it has of its own: */
+static void release_kept(struct chaos_config *kept)
+{
+    unsigned i;
+
+    for (i = 0; kept->disks && i < kept->disk_count; i++)
+        free(kept->disks[i].target);
+    free(kept->disks);
+    free(kept->vifs);
+    free(kept->kernel);
+    free(kept->ramdisk);
+}
+
+static bool complete(struct chaos_config *kept,
+                     const struct chaos_config *config,
+                     const struct chaos__devices *devices)
+{
+    unsigned i;
+    bool ok;
+
+    kept->kernel = absolute(config->kernel);
+    kept->ramdisk = absolute(config->ramdisk);
+    kept->vifs = calloc(config->vif_count + 1, sizeof(*kept->vifs));
+    kept->disks = calloc(config->disk_count + 1, sizeof(*kept->disks));
+    ok = kept->kernel && (kept->ramdisk || !config->ramdisk) && kept->vifs &&
+         kept->disks;
+    for (i = 0; ok && i < config->vif_count; i++) {
+        kept->vifs[i] = config->vifs[i];
+        kept->vifs[i].has_mac = true;
+        memcpy(kept->vifs[i].mac, devices->nets[i].mac,
+               sizeof(kept->vifs[i].mac));
+    }
+    for (i = 0; ok && i < config->disk_count; i++) {
+        kept->disks[i] = config->disks[i];
+        kept->disks[i].target = absolute(config->disks[i].target);
+        ok = kept->disks[i].target;
+    }
+    return ok;
+}
+
 static int keep_config(struct chaos *chaos, const struct chaos_config *config,
+                       const struct chaos__devices *devices,
                        struct chaos__slot *slot, struct chaos_error *err)
 {
     struct chaos_config kept = *config;
-    char *text;
+    char *text = NULL;
     int rc;
 
-    kept.kernel = absolute(config->kernel);
-    kept.ramdisk = absolute(config->ramdisk);
-    if (!kept.kernel || (config->ramdisk && !kept.ramdisk))
-        rc = chaos__fail_memory(err);
-    else
+    if (complete(&kept, config, devices))
         rc = chaos_config_format(&kept, &text, err);
-    free(kept.kernel);
-    free(kept.ramdisk);
+    else
+        rc = chaos__fail_memory(err);
+    release_kept(&kept);
     if (rc < 0)
         return rc;
     rc = chaos__registry_keep_config(chaos->registry, slot, text, err);
@@ -275,7 +318,7 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
     if (rc == 0)
         rc = pin(chaos, config, shell->domid, err);
     if (rc == 0)
-        rc = keep_config(chaos, config, slot, err);
+        rc = keep_config(chaos, config, shell->devices, slot, err);
     if (rc < 0)
         return rc;
     record(slot, config, shell);
@@ -369,8 +412,8 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
 /* Checks all that can be checked without Xen; on success the caller closes
  * the devices. */
 static int look(const struct chaos_config *config, const struct files *files,
-                struct chaos__devices *devices, struct chaos__shell *shell,
-                struct chaos_error *err)
+                unsigned flags, struct chaos__devices *devices,
+                struct chaos__shell *shell, struct chaos_error *err)
 {
     /* What is in a compressed kernel may not be known yet. */
     bool is_known = files->payload.elf || config->type == CHAOS__TYPE_PV;
@@ -379,7 +422,12 @@ static int look(const struct chaos_config *config, const struct files *files,
     if (rc < 0)
         return rc;
     flavor(config, files, devices, shell);
-    if (is_known && chaos__devices_any(devices) && !shell->noxs)
+    if (is_known && flags & CHAOS_CREATE_NOXS && !shell->noxs)
+        rc = chaos__fail(err, CHAOS_ENOTSUP,
+                         "%s does not speak noxs: nothing could tell when "
+                         "the guest is up",
+                         config->kernel);
+    else if (is_known && chaos__devices_any(devices) && !shell->noxs)
         rc = chaos__fail(err, CHAOS_ENOTSUP,
                          "%s: vif= and disk= need a kernel that speaks noxs, "
                          "and this one does not; xl runs it",
@@ -405,7 +453,7 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
         rc = files_open(chaos, config, true, &files, err);
     if (rc < 0)
         return rc;
-    rc = look(config, &files, &devices, &shell, err);
+    rc = look(config, &files, flags, &devices, &shell, err);
     if (rc == 0) {
         rc = create_from(chaos, config, &files.payload, flags, &shell, err);
         chaos__devices_close(&devices);
@@ -429,7 +477,7 @@ int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
         rc = files_open(chaos, config, false, &files, err);
     if (rc < 0)
         return rc;
-    rc = look(config, &files, &devices, &shell, err);
+    rc = look(config, &files, 0, &devices, &shell, err);
     if (rc == 0)
         chaos__devices_close(&devices);
     files_close(&files);

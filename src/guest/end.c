@@ -2,15 +2,13 @@
 /* How guests end: being asked to, being waited for, and what follows. */
 #include "guest.h"
 
+#include "clock.h"
+#include "control.h"
 #include "noxs/abi/noxs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define WAIT_FIRST_US 1000
-#define WAIT_LAST_US 50000
 
 static enum chaos__action action_for(const struct chaos__slot *slot,
                                      unsigned reason)
@@ -90,77 +88,56 @@ int chaos__guest_settle(struct chaos *chaos, struct chaos__slot *slot,
 
 /* -------------------------------------------------------------- asking */
 
-/* Writes the request; the guest's own half of the page is not looked at. */
-static int write_request(struct chaos *chaos, const struct chaos__slot *slot,
-                         uint32_t request, struct chaos_error *err)
+/* false: nothing that a guest can be asked for. */
+static bool request_for(enum chaos_guest_end how, uint32_t *request_r)
 {
-    volatile struct noxs_control *control;
-    uint64_t frame = slot->control_frame;
-    void *address;
-    int rc;
-
-    rc = chaos__hv_map(chaos->hv, slot->domid, &frame, 1, &address, err);
-    if (rc < 0)
-        return rc;
-    control = address;
-    control->request = request;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    control->serial = control->serial + 1;
-    chaos__hv_unmap(chaos->hv, address, 1);
-    return 0;
-}
-
-static int notify(struct chaos *chaos, const struct chaos__slot *slot,
-                  struct chaos_error *err)
-{
-    struct chaos__hv_port *port;
-    int rc;
-
-    rc = chaos__hv_port_bind(chaos->hv, slot->domid, slot->control_port, &port,
-                             err);
-    if (rc == CHAOS_EBUSY)
-        return 0; /* another shutdown is notifying it right now */
-    if (rc < 0)
-        return rc;
-    rc = chaos__hv_port_notify(port, err);
-    chaos__hv_port_close(port);
-    return rc;
+    switch ((unsigned)how) {
+    case CHAOS_END_POWEROFF:
+        *request_r = NOXS_REQUEST_POWEROFF;
+        return true;
+    case CHAOS_END_REBOOT:
+        *request_r = NOXS_REQUEST_REBOOT;
+        return true;
+    case CHAOS_END_SUSPEND:
+        *request_r = NOXS_REQUEST_SUSPEND;
+        return true;
+    case CHAOS_END_HALT:
+        *request_r = NOXS_REQUEST_HALT;
+        return true;
+    default:
+        return false;
+    }
 }
 
 int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
                          enum chaos_guest_end how, struct chaos_error *err)
 {
     struct chaos__hv_domain domain;
+    struct chaos__control control;
     struct chaos__slot *slot;
+    uint32_t request;
     int rc;
 
-    if (how != CHAOS_END_POWEROFF && how != CHAOS_END_REBOOT)
+    if (!request_for(how, &request))
         return chaos__fail(err, CHAOS_EINVAL,
-                           "a guest can be asked to power off or to reboot");
+                           "a guest can be asked to power off, to reboot, to "
+                           "suspend or to halt");
     rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    if (rc == 0 && !slot->control_frame)
+        rc = chaos__fail(err, CHAOS_ENOTSUP,
+                         "guest %s does not speak noxs and cannot be asked; "
+                         "chaos destroy ends it",
+                         slot->name);
+    if (rc == 0)
+        rc = chaos__control_open(chaos->hv, slot, &control, err);
     if (rc < 0)
         return rc;
-    if (!slot->control_frame)
-        return chaos__fail(err, CHAOS_ENOTSUP,
-                           "guest %s does not speak noxs and cannot be asked; "
-                           "chaos destroy ends it",
-                           slot->name);
-    rc = write_request(chaos, slot,
-                       how == CHAOS_END_POWEROFF ? NOXS_REQUEST_POWEROFF
-                                                 : NOXS_REQUEST_REBOOT,
-                       err);
-    return rc < 0 ? rc : notify(chaos, slot, err);
+    rc = chaos__control_request(&control, request, 0, NULL, err);
+    chaos__control_close(&control);
+    return rc;
 }
 
 /* ------------------------------------------------------------- waiting */
-
-static int64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 static void sleep_us(int64_t us)
 {
@@ -197,8 +174,8 @@ static int look(struct chaos *chaos, uint32_t domid, const uint8_t *uuid,
 int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
                      enum chaos_guest_end *end_r, struct chaos_error *err)
 {
-    int64_t until = now_us() + (int64_t)timeout_ms * 1000;
-    int64_t pause_us = WAIT_FIRST_US, left;
+    int64_t until = chaos__now_us() + (int64_t)timeout_ms * 1000;
+    int64_t pause_us = CHAOS__LOOK_FIRST_US, left;
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
     enum chaos_guest_end end;
@@ -207,13 +184,13 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
     if (rc < 0)
         return rc;
     while ((rc = look(chaos, domid, domain.handle, &end, err)) == 0) {
-        left = until - now_us();
+        left = until - chaos__now_us();
         if (timeout_ms >= 0 && left <= 0)
             return chaos__fail(err, CHAOS_ETIMEDOUT,
                                "guest %s still runs after %d ms", slot->name,
                                timeout_ms);
         sleep_us(timeout_ms >= 0 && left < pause_us ? left : pause_us);
-        pause_us = 2 * pause_us < WAIT_LAST_US ? 2 * pause_us : WAIT_LAST_US;
+        pause_us = chaos__look_next_us(pause_us);
     }
     if (rc < 0)
         return rc;

@@ -85,7 +85,7 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
 {
     int rc;
 
-    if (!slot->has_devices || slot->domid == CHAOS__NO_DOMID)
+    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID)
         return 0;
     rc = chaos__store_ready(chaos, err);
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);

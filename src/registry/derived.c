@@ -155,6 +155,7 @@ void chaos__registry_rebuild(struct chaos__registry *registry)
         if (chaos__slot_in_flight(slot->state))
             chaos__flight_add(registry, slot);
     }
+    chaos__devices_rebuild(registry);
 }
 
 struct chaos__slot *chaos__find_name(struct chaos__registry *registry,

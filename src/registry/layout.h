@@ -16,6 +16,10 @@
 /* Byte 0 of the file locks the whole registry, byte n slot n. */
 #define CHAOS__LOCK_ALL 0
 
+/* Two for each guest, on average. */
+#define CHAOS__DEVICES (2u * CHAOS__SLOTS)
+#define CHAOS__KEYS 65536u
+
 struct chaos__layout {
     uint64_t magic;
     uint32_t version;
@@ -23,11 +27,15 @@ struct chaos__layout {
     uint16_t free_head;
     uint16_t flight_head;
     uint32_t used; /* slots above were never used */
-    uint8_t rest[4096 - 24];
+    uint32_t free_device;
+    uint32_t used_devices; /* devices above were never used */
+    uint8_t rest[4096 - 32];
     struct chaos__index by_name;
     struct chaos__index by_uuid;
     uint16_t by_domid[CHAOS__SLOTS + 16];       /* domid to slot, 0: none */
     struct chaos__slot slots[CHAOS__SLOTS + 1]; /* from 1: 0 means none */
+    uint32_t by_key[CHAOS__KEYS];               /* device, 0: none */
+    struct chaos__device devices[CHAOS__DEVICES + 1]; /* likewise from 1 */
 };
 
 struct chaos__registry {
@@ -38,10 +46,17 @@ struct chaos__registry {
 
 _Static_assert(sizeof(struct chaos__slot) == 512, "eight slots a page");
 _Static_assert(CHAOS__SLOTS < UINT16_MAX, "slot numbers fit 16 bits");
+_Static_assert(sizeof(struct chaos__device) == 128, "32 devices a page");
 
 /* kept.c: removes the configuration that is kept for a slot, if any. */
 void chaos__registry_drop_config(struct chaos__registry *registry,
                                  struct chaos__slot *slot);
+
+/* devices.c: within a change; frees what the slot has. */
+void chaos__devices_drop(struct chaos__registry *registry,
+                         struct chaos__slot *slot);
+/* Makes anew what is derived from the devices, after the slots. */
+void chaos__devices_rebuild(struct chaos__registry *registry);
 
 /* lock.c */
 

@@ -193,6 +193,7 @@ int chaos__registry_free(struct chaos__registry *registry,
     if (chaos__slot_in_flight(slot->state))
         chaos__flight_remove(registry, slot);
     slot->state = CHAOS__SLOT_FREE;
+    chaos__devices_drop(registry, slot);
     chaos__free_add(registry, slot);
     chaos__change_end(registry);
     chaos__slot_disown(registry, slot); /* before another can reserve it */

@@ -57,9 +57,43 @@ struct chaos__slot {
     uint64_t control_frame; /* 0: the guest does not speak noxs */
     uint32_t console_port;
     uint32_t control_port;
-    uint32_t has_config;  /* a copy of its configuration is kept */
-    uint32_t has_devices; /* back ends may know its domain */
-    uint8_t reserved[160];
+    uint32_t has_config; /* a copy of its configuration is kept */
+    uint32_t first_device, last_device; /* 0: none */
+    uint8_t reserved[156];
+};
+
+/* A device of a guest, in shared memory.  Its key is what no other guest may
+ * have, or may have with limits: the MAC address, or the disk. */
+enum chaos__device_kind {
+    CHAOS__DEVICE_NET = 1,
+    CHAOS__DEVICE_BLOCK = 2,
+};
+
+enum chaos__device_use {
+    CHAOS__USE_ALONE, /* nobody else */
+    CHAOS__USE_READ,  /* with others that only read */
+    CHAOS__USE_WRITE, /* with others that say the same */
+};
+
+struct chaos__device {
+    uint16_t slot; /* whose it is; 0: nobody's */
+    uint8_t kind;  /* enum chaos__device_kind */
+    uint8_t use;   /* enum chaos__device_use */
+    uint32_t next; /* of its slot or of those that are free */
+    uint32_t same; /* next with the same place in the index of keys */
+    uint32_t id;   /* as the back end's directory is called */
+    uint64_t key[2];
+    /* ------------------------------------------------------------- */
+    char name[16];   /* network: of the interface in dom0; disk: "xvda" */
+    char bridge[16]; /* network */
+    uint8_t mac[6];
+    uint8_t ipv4[4], gateway[4], prefix;
+    uint8_t is_cdrom;
+    int32_t loop;          /* disk: number of the loop device, -1: none */
+    uint32_t major, minor; /* disk: of the device that the back end uses */
+    uint32_t port;
+    uint32_t references[2];
+    uint32_t reserved[5];
 };
 
 struct chaos__registry;
@@ -125,6 +159,29 @@ chaos__registry_next_orphan(struct chaos__registry *registry);
 /* The slots in use, in order: start with NULL, ends with NULL. */
 struct chaos__slot *chaos__registry_next(struct chaos__registry *registry,
                                          struct chaos__slot *after);
+
+/*
+ * Adds a device to a slot of ours: a copy of *device, whose key is checked
+ * against all others'.  CHAOS_EEXIST when a MAC is taken, CHAOS_EBUSY when a
+ * disk is in use otherwise, CHAOS_ENOMEM when there are too many devices.  A
+ * slot's devices go when it is freed.
+ */
+int chaos__registry_add_device(struct chaos__registry *registry,
+                               struct chaos__slot *slot,
+                               const struct chaos__device *device,
+                               struct chaos__device **device_r,
+                               struct chaos_error *err);
+
+/* The devices of a slot, in the order in which they were added: start with
+ * NULL, ends with NULL. */
+struct chaos__device *
+chaos__registry_next_device(struct chaos__registry *registry,
+                            const struct chaos__slot *slot,
+                            const struct chaos__device *after);
+
+/* Whether a guest has a network device with this MAC. */
+bool chaos__registry_has_mac(struct chaos__registry *registry,
+                             const uint8_t mac[6]);
 
 /* A copy of the guest's configuration, kept beside the slot until it is
  * freed. */

@@ -121,6 +121,10 @@ static void test_defaults(void **state)
     assert_int_equal(config->vcpus, 1);
     assert_int_equal(config->cpuset_count, 0);
     assert_null(config->cpusets);
+    assert_int_equal(config->vif_count, 0);
+    assert_null(config->vifs);
+    assert_int_equal(config->disk_count, 0);
+    assert_null(config->disks);
     assert_false(config->has_uuid);
     assert_int_equal(config->on_poweroff, CHAOS__ACTION_DESTROY);
     assert_int_equal(config->on_reboot, CHAOS__ACTION_RESTART);
@@ -348,8 +352,8 @@ static void test_refused(void **state)
         { "a=1;\n frobnicate = 'x'", CHAOS_EINVAL,
           "guest.cfg:1:1: a=1: unknown key: remove it; chaos.cfg(5) lists those "
           "that exist" },
-        { "name='a'\n\n  vif = ['bridge=br0']", CHAOS_ENOTSUP,
-          "guest.cfg:3:3: vif=[...]: not supported: remove the key. This "
+        { "name='a'\n\n  vfb = ['type=vnc']", CHAOS_ENOTSUP,
+          "guest.cfg:3:3: vfb=[...]: not supported: remove the key. This "
           "version of chaos has no such device." },
         { "nestedhvm=1", CHAOS_ENOTSUP,
           "guest.cfg:1:1: nestedhvm=1: not supported: remove the key. chaos "
@@ -445,14 +449,14 @@ static void test_ignored(void **state)
 static void test_neutral(void **state)
 {
     struct chaos_config *config =
-        parsed("vif=[]; disk=[ ]; pci=[\n]; vnc=0; nestedhvm='0'; cap=0x0\n"
+        parsed("vfb=[]; p9=[ ]; pci=[\n]; vnc=0; nestedhvm='0'; cap=0x0\n"
                "cpuid=[]");
 
     (void)state;
     assert_int_equal(logged_count, 0);
     chaos_config_free(config);
-    assert_refused("vif=0", CHAOS_ENOTSUP,
-                   "guest.cfg:1:1: vif=0: not supported: remove the key. This "
+    assert_refused("vfb=0", CHAOS_ENOTSUP,
+                   "guest.cfg:1:1: vfb=0: not supported: remove the key. This "
                    "version of chaos has no such device.");
     assert_refused("vnc=[]", CHAOS_ENOTSUP,
                    "guest.cfg:1:1: vnc=[]: not supported: remove the key. This "
@@ -557,6 +561,10 @@ static void test_set(void **state)
           "uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\"\n" },
         { "cpus=0-3,^2", "cpus=\"0-1,3\"\n" },
         { "cpus=['1','2']", "cpus=[\"1\", \"2\"]\n" },
+        { "vif=['bridge=br1', '']",
+          "vif=[\"bridge=br1\", \"bridge=xenbr0\"]\n" },
+        { "disk=['/b,,xvdb,r']",
+          "disk=[\"format=raw,vdev=xvdb,access=r,target=/b\"]\n" },
         { "on_crash=restart", "on_crash=\"restart\"\n" },
     };
 
@@ -603,9 +611,19 @@ static void test_set_refused(void **state)
         { "vif=['x'", CHAOS_EINVAL,
           "override:1:9: vif: expected a comma or ] in a list before the end of "
           "the text" },
-        { "vif=bridge=br0", CHAOS_ENOTSUP,
-          "override:1:1: vif=\"bridge=br0\": not supported: remove the key. "
-          "This version of chaos has no such device." },
+        { "vif=bridge=br0", CHAOS_EINVAL,
+          "override:1:5: vif=\"bridge=br0\": this key takes a list: write "
+          "vif=[\"...\"], with a string for each interface" },
+        { "disk+=['/a,,xvda']", CHAOS_EINVAL,
+          "override:1:1: disk=[...]: += cannot override this key: write the "
+          "whole value with =" },
+        { "disk=['/a,,xvda', '/b,,xvdz0']", CHAOS_EINVAL,
+          "override:1:19: disk=\"/b,,xvdz0\": xvdz0: no such virtual disk: "
+          "name it xvda, xvdb and so on, with a number behind for a "
+          "partition" },
+        { "vif=['mac=zz']", CHAOS_EINVAL,
+          "override:1:6: vif=\"mac=zz\": mac=zz: not a MAC address: write it "
+          "like 00:16:3e:12:34:56" },
         { "memroy=3", CHAOS_EINVAL,
           "override:1:1: memroy=3: unknown key: did you mean memory? If not, "
           "remove it" },
@@ -623,7 +641,8 @@ static void test_set_refused(void **state)
           "quotes, a key is written in lower case" },
     };
     struct chaos_config *config =
-        parsed(MINIMAL "cpus=['5','6']; extra='x'; memory=4");
+        parsed(MINIMAL "cpus=['5','6']; extra='x'; memory=4\n"
+                       "vif=['mac=00:16:3e:00:00:01']; disk=['/a,,xvda']");
     char *before = formatted(config);
 
     (void)state;

@@ -50,7 +50,8 @@ void *__wrap_realloc(void *memory, size_t size)
 static const char config_text[] =
     "name='web'; kernel='/k'; ramdisk='/r'; root='a'; extra='b'; extra+='c'\n"
     "cpus=['1','2']; uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1'\n"
-    "vif=[]\n";
+    "vif=['mac=00:16:3e:00:00:01','ip=10.0.0.2,rate=1MB/s']\n"
+    "disk=['/a,,xvda,w','/b,,xvdb,r']\n";
 
 /* Fails the n-th allocation of `step`, for all n, until none is left; returns
  * how many there were. */
@@ -86,7 +87,7 @@ static int step_parse(struct chaos_error *err)
 static void test_parse(void **state)
 {
     (void)state;
-    assert_true(fail_each(step_parse) >= 8);
+    assert_true(fail_each(step_parse) >= 12);
 }
 
 static int step_load(struct chaos_error *err)
@@ -160,7 +161,13 @@ static int step_set(struct chaos_error *err)
 static void test_set(void **state)
 {
     static const char *const overrides[] = {
-        "name=foo", "name=\"bar\"", "extra+=x", "cpus=3", "cpus=['4']",
+        "name=foo",
+        "name=\"bar\"",
+        "extra+=x",
+        "cpus=3",
+        "cpus=['4']",
+        "vif=['bridge=br1']",
+        "disk=['/c,,xvdc','/d,,xvdd,w!']",
     };
 
     (void)state;

@@ -3,16 +3,16 @@
 . "$(dirname "$0")/../lib.sh"
 
 echoes() { # what is typed comes back; quit ends the guest
-    printf 'one\ntwo\nquit\n' | timeout 20 chaos create -c echo.cfg >echo.out
-    cat echo.out
-    grep -q one echo.out && grep -q two echo.out && gone echo
+    printf 'one\ntwo\nquit\n' | timeout 20 chaos create -c parrot.cfg >parrot.out
+    cat parrot.out
+    grep -q one parrot.out && grep -q two parrot.out && gone parrot
 }
 
 attaches_later() { # what was written before is still there
-    chaos create echo.cfg && printf 'later\nquit\n' |
-        timeout 20 chaos console echo >later.out
+    chaos create parrot.cfg && printf 'later\nquit\n' |
+        timeout 20 chaos console parrot >later.out
     cat later.out
-    grep -q later later.out && gone echo
+    grep -q later later.out && gone parrot
 }
 
 second_reader() {
@@ -45,7 +45,7 @@ leaves_with_escape() {
 
 for type in pvh pv; do
     suite=console/$type
-    for image in noop echo; do config $type $image >$image.cfg; done
+    for image in noop parrot; do config $type $image >$image.cfg; done
     config $type chatter 'extra = "lines=1000"' >chatter.cfg
     check "input and output" echoes
     check "attach after the start" attaches_later

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "devices.h"
+
+#include "guest.h"
+
+#include <chaos/device.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Of the 2^24 addresses that Xen has, a host's guests use some thousands. */
+#define MAC_TRIES 64
+
+/* ----------------------------------------------------------- recording */
+
+/* Xen's own prefix, and what is random of it. */
+static int make_mac(uint8_t mac[6], struct chaos_error *err)
+{
+    static const uint8_t xen[3] = { 0x00, 0x16, 0x3e };
+
+    memcpy(mac, xen, sizeof(xen));
+    if (getrandom(mac + 3, 3, 0) != 3)
+        return chaos__fail_errno(err, errno, "making a MAC address");
+    return 0;
+}
+
+static void fill_net(struct chaos__device *record, uint32_t domid, unsigned id,
+                     const struct chaos__vif *vif, const struct chaos__net *net)
+{
+    *record = (struct chaos__device){
+        .kind = CHAOS__DEVICE_NET,
+        .use = CHAOS__USE_ALONE,
+        .id = id,
+        .prefix = vif->prefix,
+        .loop = CHAOS__LOOP_NONE,
+        .port = net->port,
+        .references = { net->tx.reference, net->rx.reference },
+    };
+    memcpy(record->key, net->mac, sizeof(net->mac));
+    memcpy(record->mac, net->mac, sizeof(net->mac));
+    memcpy(record->bridge, vif->bridge, sizeof(record->bridge));
+    memcpy(record->ipv4, vif->ipv4, sizeof(record->ipv4));
+    memcpy(record->gateway, vif->gateway, sizeof(record->gateway));
+    chaos__net_interface(vif, domid, id, record->name);
+}
+
+static int record_net(struct chaos__registry *registry,
+                      struct chaos__slot *slot, unsigned id,
+                      const struct chaos__vif *vif, struct chaos__net *net,
+                      struct chaos_error *err)
+{
+    struct chaos__device record, *added;
+    int tries, rc;
+
+    for (tries = 0;; tries++) {
+        rc = vif->has_mac ? 0 : make_mac(net->mac, err);
+        if (rc < 0)
+            return rc;
+        fill_net(&record, slot->domid, id, vif, net);
+        rc = chaos__registry_add_device(registry, slot, &record, &added, err);
+        if (rc != CHAOS_EEXIST || vif->has_mac || tries == MAC_TRIES)
+            break;
+    }
+    return rc < 0 ? chaos__fail_within(err, rc, "vif %u", id) : 0;
+}
+
+static int record_block(struct chaos__registry *registry,
+                        struct chaos__slot *slot,
+                        const struct chaos__disk *disk,
+                        const struct chaos__block *block,
+                        struct chaos_error *err)
+{
+    static const uint8_t uses[] = {
+        [CHAOS__DISK_READ_ONLY] = CHAOS__USE_READ,
+        [CHAOS__DISK_WRITE] = CHAOS__USE_ALONE,
+        [CHAOS__DISK_SHARED_WRITE] = CHAOS__USE_WRITE,
+    };
+    struct chaos__device record = {
+        .kind = CHAOS__DEVICE_BLOCK,
+        .use = uses[disk->access],
+        .id = disk->vdev_number,
+        .key = { block->host.id[0], block->host.id[1] },
+        .is_cdrom = disk->is_cdrom,
+        .loop = block->host.loop,
+        .major = block->host.major,
+        .minor = block->host.minor,
+        .port = block->port,
+        .references = { block->ring.reference },
+    };
+    struct chaos__device *added;
+
+    memcpy(record.name, disk->vdev, sizeof(record.name));
+    return chaos__registry_add_device(registry, slot, &record, &added, err);
+}
+
+int chaos__devices_record(struct chaos__registry *registry,
+                          struct chaos__slot *slot,
+                          struct chaos__devices *devices,
+                          struct chaos_error *err)
+{
+    const struct chaos_config *config = devices->config;
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; rc == 0 && i < devices->net_count; i++)
+        rc = record_net(registry, slot, i, &config->vifs[i], &devices->nets[i],
+                        err);
+    for (i = 0; rc == 0 && i < devices->block_count; i++)
+        rc = record_block(registry, slot, &config->disks[i],
+                          &devices->blocks[i], err);
+    return rc;
+}
+
+/* ------------------------------------------------------------- reading */
+
+static uint8_t access_of(const struct chaos__device *record)
+{
+    switch ((enum chaos__device_use)record->use) {
+    case CHAOS__USE_READ:
+        return CHAOS_DISK_READ_ONLY;
+    case CHAOS__USE_WRITE:
+        return CHAOS_DISK_SHARED_WRITE;
+    case CHAOS__USE_ALONE:
+        break;
+    }
+    return CHAOS_DISK_WRITE;
+}
+
+static void fill_info(struct chaos_device_info *info,
+                      const struct chaos__device *record)
+{
+    _Static_assert(sizeof(info->name) == sizeof(record->name), "names");
+    _Static_assert(sizeof(info->bridge) == sizeof(record->bridge), "bridges");
+    *info = (struct chaos_device_info){
+        .kind = record->kind == CHAOS__DEVICE_NET ? CHAOS_DEVICE_NETWORK
+                                                  : CHAOS_DEVICE_DISK,
+        .id = record->id,
+        .port = record->port,
+        .references = { record->references[0], record->references[1] },
+        .prefix = record->prefix,
+        .access = access_of(record),
+        .is_cdrom = record->is_cdrom,
+        .loop = record->loop,
+        .major = record->major,
+        .minor = record->minor,
+    };
+    memcpy(info->name, record->name, sizeof(info->name));
+    memcpy(info->bridge, record->bridge, sizeof(info->bridge));
+    info->name[sizeof(info->name) - 1] = '\0';
+    info->bridge[sizeof(info->bridge) - 1] = '\0';
+    memcpy(info->mac, record->mac, sizeof(info->mac));
+    memcpy(info->ipv4, record->ipv4, sizeof(info->ipv4));
+    memcpy(info->gateway, record->gateway, sizeof(info->gateway));
+}
+
+static int collect(struct chaos *chaos, const struct chaos__slot *slot,
+                   struct chaos_device_info **list_r, size_t *count_r,
+                   struct chaos_error *err)
+{
+    const size_t most = CHAOS__VIFS_MAX + CHAOS__DISKS_MAX;
+    struct chaos_device_info *list = NULL, *larger;
+    struct chaos__device *record = NULL;
+    size_t count = 0;
+
+    while (count < most && (record = chaos__registry_next_device(
+                                chaos->registry, slot, record))) {
+        larger = realloc(list, (count + 1) * sizeof(*list));
+        if (!larger) {
+            free(list);
+            return chaos__fail_memory(err);
+        }
+        list = larger;
+        fill_info(&list[count++], record);
+    }
+    *list_r = list;
+    *count_r = count;
+    return 0;
+}
+
+/* What the records have no room for is in the configuration. */
+static void fill_targets(struct chaos *chaos, uint32_t domid,
+                         struct chaos_device_info *list, size_t count)
+{
+    struct chaos_config *config = NULL;
+    size_t i;
+    unsigned n;
+
+    for (i = 0; i < count; i++) {
+        if (list[i].kind != CHAOS_DEVICE_DISK)
+            continue;
+        if (!config && chaos_guest_config(chaos, domid, &config, NULL) < 0)
+            return;
+        for (n = 0; n < config->disk_count; n++)
+            if (config->disks[n].vdev_number == list[i].id)
+                strncpy(list[i].target, config->disks[n].target,
+                        sizeof(list[i].target) - 1);
+    }
+    chaos_config_free(config);
+}
+
+static int fill_states(struct chaos *chaos, uint32_t domid,
+                       struct chaos_device_info *list, size_t count,
+                       struct chaos_error *err)
+{
+    char states[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX][8];
+    size_t i;
+    int rc = chaos__store_ready(chaos, err);
+
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < count; i++)
+        chaos__devices_ask_state(chaos->store, domid,
+                                 list[i].kind == CHAOS_DEVICE_NETWORK,
+                                 list[i].id, states[i], sizeof(states[i]));
+    rc = chaos__store_run(chaos->store, err);
+    for (i = 0; rc == 0 && i < count; i++)
+        list[i].state = (uint8_t)strtoul(states[i], NULL, 10);
+    return rc;
+}
+
+int chaos_guest_devices(struct chaos *chaos, uint32_t domid, unsigned flags,
+                        struct chaos_device_info **list_r, size_t *count_r,
+                        struct chaos_error *err)
+{
+    struct chaos_device_info *list = NULL;
+    struct chaos__hv_domain domain;
+    struct chaos__slot *slot;
+    size_t count = 0;
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+
+    if (rc == 0)
+        rc = collect(chaos, slot, &list, &count, err);
+    if (rc < 0)
+        return rc;
+    fill_targets(chaos, domid, list, count);
+    if (flags & CHAOS_DEVICES_STATE && count > 0)
+        rc = fill_states(chaos, domid, list, count, err);
+    if (rc < 0) {
+        free(list);
+        return rc;
+    }
+    *list_r = list;
+    *count_r = count;
+    return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What the registry knows of guests' devices. */
+#ifndef CHAOS_SRC_GUEST_DEVICES_H
+#define CHAOS_SRC_GUEST_DEVICES_H
+
+#include "device/device.h"
+#include "registry/registry.h"
+
+/* Records the devices of a guest that is being made.  Gives those interfaces
+ * a MAC that have none; fails when a MAC or a disk is another's. */
+int chaos__devices_record(struct chaos__registry *registry,
+                          struct chaos__slot *slot,
+                          struct chaos__devices *devices,
+                          struct chaos_error *err);
+
+#endif

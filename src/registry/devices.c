@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices of guests: a table of records, of which each belongs to a slot.
+ * The records are the truth; the lists by slot, of those that are free, and by
+ * key are derived from them.  A record counts from the store of its slot
+ * number on, and until its slot is free.
+ */
+#include "layout.h"
+
+#include <string.h>
+
+static struct chaos__device *device_at(struct chaos__registry *registry,
+                                       uint32_t number)
+{
+    return number > 0 && number <= CHAOS__DEVICES
+               ? &registry->map->devices[number]
+               : NULL;
+}
+
+static uint32_t number_of(const struct chaos__registry *registry,
+                          const struct chaos__device *device)
+{
+    return (uint32_t)(device - registry->map->devices);
+}
+
+/* ------------------------------------------------------------------ keys */
+
+static uint32_t *key_head(struct chaos__registry *registry,
+                          const struct chaos__device *device)
+{
+    uint32_t hash = chaos__index_hash(device->key, sizeof(device->key));
+
+    return &registry->map->by_key[hash % CHAOS__KEYS];
+}
+
+static bool same_key(const struct chaos__device *a,
+                     const struct chaos__device *b)
+{
+    return a->kind == b->kind && a->key[0] == b->key[0] &&
+           a->key[1] == b->key[1];
+}
+
+static void key_add(struct chaos__registry *registry,
+                    struct chaos__device *device)
+{
+    uint32_t *head = key_head(registry, device);
+
+    device->same = *head;
+    *head = number_of(registry, device);
+}
+
+static void key_remove(struct chaos__registry *registry,
+                       struct chaos__device *device)
+{
+    uint32_t number = number_of(registry, device);
+    uint32_t *at = key_head(registry, device);
+
+    while (*at && *at != number)
+        at = &device_at(registry, *at)->same;
+    if (*at)
+        *at = device->same;
+}
+
+/* The first device with this key that does not go with the use. */
+static struct chaos__device *find_rival(struct chaos__registry *registry,
+                                        const struct chaos__device *wanted)
+{
+    struct chaos__device *device;
+    uint32_t number;
+
+    for (number = *key_head(registry, wanted); number; number = device->same) {
+        device = device_at(registry, number);
+        if (same_key(device, wanted) &&
+            (device->use != wanted->use || wanted->use == CHAOS__USE_ALONE))
+            return device;
+    }
+    return NULL;
+}
+
+static int fail_rival(struct chaos__registry *registry,
+                      const struct chaos__slot *slot,
+                      const struct chaos__device *wanted,
+                      const struct chaos__device *rival,
+                      struct chaos_error *err)
+{
+    const struct chaos__slot *owner = chaos__slot_at(registry, rival->slot);
+    const char *whose = owner == slot ? "this guest" : owner->name;
+
+    if (wanted->kind == CHAOS__DEVICE_NET)
+        return chaos__fail(err, CHAOS_EEXIST,
+                           "mac=%02x:%02x:%02x:%02x:%02x:%02x: %s has this "
+                           "address; choose another, or leave mac= out",
+                           wanted->mac[0], wanted->mac[1], wanted->mac[2],
+                           wanted->mac[3], wanted->mac[4], wanted->mac[5],
+                           whose);
+    return chaos__fail(err, CHAOS_EBUSY,
+                       "disk %s: disk %s of %s is on the same file or device, "
+                       "and one of them writes; if all that use it can share "
+                       "it, say w! for each",
+                       wanted->name, rival->name, whose);
+}
+
+/* ------------------------------------------------------------- the table */
+
+static struct chaos__device *take_free(struct chaos__registry *registry)
+{
+    struct chaos__layout *map = registry->map;
+    struct chaos__device *device = device_at(registry, map->free_device);
+
+    if (device)
+        map->free_device = device->next;
+    else if (map->used_devices < CHAOS__DEVICES)
+        device = device_at(registry, ++map->used_devices);
+    return device;
+}
+
+static void free_add(struct chaos__registry *registry,
+                     struct chaos__device *device)
+{
+    device->slot = 0;
+    device->next = registry->map->free_device;
+    registry->map->free_device = number_of(registry, device);
+}
+
+/* At the end of its slot's list. */
+static void slot_add(struct chaos__registry *registry, struct chaos__slot *slot,
+                     struct chaos__device *device)
+{
+    struct chaos__device *last = device_at(registry, slot->last_device);
+    uint32_t number = number_of(registry, device);
+
+    device->next = 0;
+    if (last)
+        last->next = number;
+    else
+        slot->first_device = number;
+    slot->last_device = number;
+}
+
+static int add(struct chaos__registry *registry, struct chaos__slot *slot,
+               const struct chaos__device *wanted,
+               struct chaos__device **device_r, struct chaos_error *err)
+{
+    struct chaos__device *device;
+
+    chaos__change_begin(registry);
+    device = take_free(registry);
+    if (!device) {
+        chaos__change_end(registry);
+        return chaos__fail(err, CHAOS_ENOMEM,
+                           "the host's guests have all %u devices that there "
+                           "is room for; destroy some",
+                           CHAOS__DEVICES);
+    }
+    *device = *wanted;
+    device->slot = 0;
+    chaos__barrier();
+    device->slot = (uint16_t)chaos__slot_number(registry, slot);
+    key_add(registry, device);
+    slot_add(registry, slot, device);
+    chaos__change_end(registry);
+    *device_r = device;
+    return 0;
+}
+
+int chaos__registry_add_device(struct chaos__registry *registry,
+                               struct chaos__slot *slot,
+                               const struct chaos__device *device,
+                               struct chaos__device **device_r,
+                               struct chaos_error *err)
+{
+    struct chaos__device *rival;
+    int rc = chaos__registry_lock(registry, err);
+
+    if (rc < 0)
+        return rc;
+    rival = find_rival(registry, device);
+    rc = rival ? fail_rival(registry, slot, device, rival, err)
+               : add(registry, slot, device, device_r, err);
+    chaos__registry_unlock(registry);
+    return rc;
+}
+
+struct chaos__device *
+chaos__registry_next_device(struct chaos__registry *registry,
+                            const struct chaos__slot *slot,
+                            const struct chaos__device *after)
+{
+    struct chaos__device *device =
+        device_at(registry, after ? after->next : slot->first_device);
+
+    /* The slot may have been freed meanwhile. */
+    return device && device->slot == chaos__slot_number(registry, slot) ? device
+                                                                        : NULL;
+}
+
+bool chaos__registry_has_mac(struct chaos__registry *registry,
+                             const uint8_t mac[6])
+{
+    struct chaos__device wanted = { .kind = CHAOS__DEVICE_NET };
+    bool has;
+
+    memcpy(wanted.key, mac, 6);
+    if (chaos__registry_lock(registry, NULL) < 0)
+        return false;
+    has = find_rival(registry, &wanted);
+    chaos__registry_unlock(registry);
+    return has;
+}
+
+void chaos__devices_drop(struct chaos__registry *registry,
+                         struct chaos__slot *slot)
+{
+    struct chaos__device *device;
+    uint32_t number = slot->first_device;
+
+    while ((device = device_at(registry, number))) {
+        number = device->next;
+        key_remove(registry, device);
+        free_add(registry, device);
+    }
+    slot->first_device = slot->last_device = 0;
+}
+
+void chaos__devices_rebuild(struct chaos__registry *registry)
+{
+    struct chaos__layout *map = registry->map;
+    struct chaos__slot *slot;
+    uint32_t number;
+
+    memset(map->by_key, 0, sizeof(map->by_key));
+    map->free_device = 0;
+    for (number = 1; number <= map->used; number++) {
+        slot = chaos__slot_at(registry, number);
+        slot->first_device = slot->last_device = 0;
+    }
+    for (number = 1; number <= map->used_devices; number++) {
+        struct chaos__device *device = device_at(registry, number);
+
+        slot = chaos__slot_at(registry, device->slot);
+        if (!slot || slot->state == CHAOS__SLOT_FREE) {
+            free_add(registry, device);
+            continue;
+        }
+        key_add(registry, device);
+        slot_add(registry, slot, device);
+    }
+}
