@@ -399,7 +399,7 @@ static bool step(enum fake_backend_type type, const char *domid_name,
     struct fake_backend *backend = find(type, domid, id);
     char directory[128];
 
-    if (mood == FAKE_BACKEND_SILENT)
+    if (mood == FAKE_BACKEND_SILENT || mood == FAKE_BACKEND_ABSENT)
         return false;
     if (backend)
         return !backend->is_closed && !backend->is_connected &&
@@ -428,6 +428,22 @@ bool fake_backends_step(void)
                     return true;
     }
     return false;
+}
+
+/* --------------------------------------------------------------- dom0.h */
+
+int chaos__dom0_backend(const char *type, struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_BACKEND, err);
+    enum fake_backend_type known =
+        strcmp(type, type_names[FAKE_VIF]) == 0 ? FAKE_VIF : FAKE_VBD;
+
+    if (strcmp(type, type_names[known]) != 0)
+        fake_offence("asking for back ends of type %s", type);
+    if (rc == 0 && fake_state->moods[known] == FAKE_BACKEND_ABSENT)
+        rc = chaos__fail(err, CHAOS_EFAILED, "no module for %s", type);
+    return fake_leave(&this_call, rc);
 }
 
 /* ---------------------------------------------------------- the outside */

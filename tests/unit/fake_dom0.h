@@ -48,7 +48,8 @@ enum fake_backend_type {
 
 enum fake_backend_mood {
     FAKE_BACKEND_WILLING, /* connects when all that it needs is there */
-    FAKE_BACKEND_SILENT,  /* its module is not loaded */
+    FAKE_BACKEND_ABSENT,  /* its module is not loaded */
+    FAKE_BACKEND_SILENT,  /* it does not see new devices */
     FAKE_BACKEND_STUCK,   /* it looks at the device, and does not connect */
     FAKE_BACKEND_REFUSES, /* says why, and closes */
 };

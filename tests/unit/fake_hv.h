@@ -52,6 +52,7 @@
     X(STORE_CLOSE, "store_close")                                              \
     X(STORE_SEND, "store_send")                                                \
     X(STORE_RECEIVE, "store_receive")                                          \
+    X(BACKEND, "backend")                                                      \
     X(BRIDGE, "bridge")                                                        \
     X(JOIN, "join")                                                            \
     X(DISK_OPEN, "disk_open")                                                  \
