@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#define A_UUID "11111111-2222-3333-4444-555555555555"
 #define DISK_SECTORS 2048
 
 static struct support_world *world;
@@ -723,6 +724,39 @@ static void vanishes(void **state)
     assert_nothing_left();
 }
 
+/* And its domid is given to another guest. */
+static void give_domid_again(const char *more)
+{
+    uint32_t domid = create("old", vif_and_vbd);
+
+    fake_hv_vanish(domid);
+    fake_hv_set_next_domid(domid);
+    assert_int_equal(create("new", more), domid);
+    look();
+    assert_int_equal(find("new"), domid);
+    assert_int_equal(find("old"), 0);
+}
+
+static void domid_is_used_again(void **state)
+{
+    (void)state;
+    give_domid_again("");
+    destroy(find("new"));
+    assert_nothing_left();
+}
+
+static void domid_is_used_again_with_devices(void **state)
+{
+    uint32_t domid;
+
+    (void)state;
+    give_domid_again("vif=['']");
+    domid = find("new");
+    assert_int_equal(fake_backend_count(domid), 1);
+    destroy(domid);
+    assert_nothing_left();
+}
+
 static void two_guests(void **state)
 {
     uint32_t a, b;
@@ -762,6 +796,18 @@ static void back_ends_let_go_late(void **state)
     assert_nothing_left();
 }
 
+static void same_uuid_while_dying(void **state)
+{
+    uint32_t domid = create("g", "vif=['']\nuuid='" A_UUID "'");
+
+    (void)state;
+    fake_backend_set_lag(10);
+    fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
+    look();
+    assert_int_not_equal(find("g"), 0);
+    fake_backend_set_lag(0);
+}
+
 static void same_interface_while_dying(void **state)
 {
     uint32_t domid = create("g", "vif=['vifname=web']");
@@ -798,8 +844,11 @@ int main(void)
         TEST(restarts_with_its_mac),
         TEST(ends),
         TEST(vanishes),
+        TEST(domid_is_used_again),
+        TEST(domid_is_used_again_with_devices),
         TEST(two_guests),
         TEST(back_ends_let_go_late),
+        TEST(same_uuid_while_dying),
         TEST(same_interface_while_dying),
     };
 
