@@ -366,7 +366,8 @@ int chaos__store_run(struct chaos__store *store, struct chaos_error *err)
     if (rc == CHAOS_ENOMEM)
         chaos__fail_memory(err);
     else if (rc < 0)
-        chaos__fail(err, rc, "XenStore: a request is too long");
+        chaos__fail(err, rc,
+                    "XenStore: a request is too long, or there are too many");
     else if (store->count > 0)
         rc = send_queued(store, err);
     if (rc == 0)
