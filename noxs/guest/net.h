@@ -29,7 +29,8 @@ struct net_info {
     uint8_t ipv4[4];    /* all 0: none */
     uint8_t gateway[4]; /* all 0: none */
     uint8_t prefix;
-    bool can_gather;   /* packets may be sent in several pieces */
+    bool can_gather;   /* packets may be sent in several pieces, or one that
+                        * crosses a page */
     bool can_checksum; /* NET_CHECKSUMMED may be set when sending */
 };
 
@@ -53,7 +54,10 @@ struct net_handlers {
 /*
  * Opens the n-th interface of the device page and starts to receive.  The
  * handlers are called from events_wait() and events_handle().  NULL if there
- * is no such interface.
+ * is no such interface, or it is open.  All interfaces share the kit's 32
+ * buffers (NET_RX_BUFFERS), in equal parts by how many there are at the first
+ * call.  The back end can write to a buffer at any time, also while the caller
+ * has it.
  */
 struct net *net_open(unsigned int n, const struct net_handlers *handlers);
 

@@ -6,7 +6,7 @@
 
 BUILD ?= build
 
-UNIKERNELS := noop hello spin crash reboot chatter echo
+UNIKERNELS := noop hello spin crash reboot chatter echo selftest
 
 unikernel_images := $(foreach t,pv pvh,$(UNIKERNELS:%=$(BUILD)/unikernels/$t/%))
 
