@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 #
-# Test and fuzz programs.  Unit tests run on the fake hypervisor: they link
-# everything but src/hv.
+# Test and fuzz programs.  They run on the fake hypervisor and the fake dom0:
+# they link everything but src/hv and src/dom0.
 
 unit_support := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/fake_*.c \
     tests/unit/support*.c))
 unit_names := $(notdir $(basename $(wildcard tests/unit/test_*.c)))
 unit_tests := $(addprefix $(BUILD)/tests/,$(unit_names))
-testable_objects := $(filter-out $(BUILD)/src/hv/%,$(library_objects))
+testable_objects := $(filter-out $(BUILD)/src/hv/% $(BUILD)/src/dom0/%, \
+    $(library_objects))
 
 $(BUILD)/tests/unit/%.o: cflags += -Isrc -I. -Itests/unit
 $(BUILD)/tests/fuzz/%.o: cflags += -Isrc -I. -Itests/unit
@@ -74,8 +75,8 @@ unit-tests: $(unit_tests)
 
 # Needs CC=clang and SANITIZE=fuzzer-no-link,address,undefined.
 fuzzers: $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(filter %fake_hv.o \
-        %fake_control.o %fake_state.o,$(unit_support)) $(testable_objects)
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+        $(filter $(BUILD)/tests/unit/fake_%,$(unit_support)) $(testable_objects)
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 $(BUILD)/fuzz_net $(BUILD)/fuzz_block: $(BUILD)/fuzz_%: \

@@ -30,6 +30,7 @@ struct chaos__net {
     uint32_t mtu;
     uint32_t port; /* the guest's end, as all ports here */
     struct chaos__ring tx, rx;
+    bool is_joined; /* its interface is up, on its bridge */
     bool is_connected;
 };
 

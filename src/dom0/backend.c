@@ -12,10 +12,9 @@ int chaos__dom0_backend(const char *type, struct chaos_error *err)
     snprintf(path, sizeof(path), "/sys/bus/xen-backend/drivers/%s", type);
     if (access(path, F_OK) == 0)
         return 0;
-    return chaos__fail(err, CHAOS_EFAILED,
-                       "dom0's kernel has no %s back end; load its module "
-                       "(modprobe %s)",
-                       type,
-                       strcmp(type, "vif") == 0 ? "xen-netback"
-                                                : "xen-blkback");
+    return chaos__fail(
+        err, CHAOS_EFAILED,
+        "dom0's kernel has no %s back end; load its module "
+        "(modprobe %s)",
+        type, strcmp(type, "vif") == 0 ? "xen-netback" : "xen-blkback");
 }

@@ -23,6 +23,8 @@ int chaos__dom0_backend(const char *type, struct chaos_error *err);
 int chaos__dom0_bridge(const char *bridge, uint32_t *mtu_r,
                        struct chaos_error *err);
 
+bool chaos__dom0_has_interface(const char *interface);
+
 /* Puts an interface on a bridge and raises it, under `new_name` if that is
  * not empty. */
 int chaos__dom0_join(const char *interface, const char *new_name,

@@ -46,6 +46,11 @@ int chaos__dom0_bridge(const char *bridge, uint32_t *mtu_r,
     return rc;
 }
 
+bool chaos__dom0_has_interface(const char *interface)
+{
+    return if_nametoindex(interface) != 0;
+}
+
 /* A request to change a link (rtnetlink(7)), with room for attributes. */
 struct link_request {
     struct nlmsghdr header;

@@ -75,7 +75,8 @@ void chaos__control_parse(const struct noxs_control *page,
     state_r->up_ns = LOAD(page, up_ns);
     if (state_r->status != CHAOS_STATUS_CRASHED)
         state_r->code = 0;
-    if (state_r->status == CHAOS_STATUS_BOOTING)
+    if (state_r->status == CHAOS_STATUS_BOOTING ||
+        state_r->status == CHAOS_STATUS_UNKNOWN)
         state_r->up_ns = 0;
 
     state_r->acknowledged = LOAD(page, acknowledged);

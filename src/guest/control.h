@@ -33,7 +33,7 @@ struct chaos__control {
 struct chaos__control_state {
     enum chaos_guest_status status;
     uint32_t code;         /* 0 unless it has crashed */
-    uint64_t up_ns;        /* 0: it has never been up */
+    uint64_t up_ns;        /* 0: it has never been up, or has no clock */
     bool pending;          /* the last request was not acknowledged */
     uint32_t acknowledged; /* the serial that was */
     uint32_t result;       /* NOXS_RESULT_*, of that one */

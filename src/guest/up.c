@@ -49,8 +49,7 @@ struct waited {
 
 static bool has_been_up(const struct chaos__control_state *state)
 {
-    return state->status == CHAOS_STATUS_UP ||
-           (state->status != CHAOS_STATUS_UNKNOWN && state->up_ns != 0);
+    return state->status == CHAOS_STATUS_UP || state->up_ns != 0;
 }
 
 static int fail_ended(const struct waited *waited,

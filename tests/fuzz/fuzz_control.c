@@ -26,7 +26,8 @@ static void check_status(const struct noxs_control *page,
     must(state->code == 0 || state->code == page->code);
     must(state->code == 0 || state->status == CHAOS_STATUS_CRASHED);
     must(state->up_ns == 0 || state->up_ns == page->up_ns);
-    must(state->up_ns == 0 || state->status != CHAOS_STATUS_BOOTING);
+    must(state->up_ns == 0 || (state->status != CHAOS_STATUS_BOOTING &&
+                               state->status != CHAOS_STATUS_UNKNOWN));
 }
 
 static void check_requests(const struct noxs_control *page,

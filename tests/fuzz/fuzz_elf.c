@@ -10,7 +10,9 @@
 
 static void load(struct chaos__image *image, const struct chaos__elf *elf)
 {
+    struct chaos__devices none = { 0 };
     struct chaos__shell shell = { .type = CHAOS__TYPE_PVH,
+                                  .devices = &none,
                                   .noxs = elf->noxs_version > 0,
                                   .vcpus = 1,
                                   .memory_kb = 1024,

@@ -23,6 +23,7 @@ uint32_t fake_hv_add_foreign(const char *name, const uint8_t handle[16])
 {
     struct fake_hv_domain *domain;
     uint32_t domid;
+    char path[64];
 
     lock();
     domid = fake_state->next_domid++;
@@ -36,18 +37,23 @@ uint32_t fake_hv_add_foreign(const char *name, const uint8_t handle[16])
     if (domid >= fake_state->domid_end)
         fake_state->domid_end = domid + 1;
     memcpy(domain->handle, handle, sizeof(domain->handle));
-    domain->has_foreign_name = name;
-    snprintf(domain->foreign_name, sizeof(domain->foreign_name), "%s",
-             name ? name : "");
+    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    if (name && fake_tree_write_text(path, "name", "%s", name) != 0)
+        abort();
     unlock();
     return domid;
 }
 
 void fake_hv_vanish(uint32_t domid)
 {
+    char path[64];
+
+    snprintf(path, sizeof(path), "/local/domain/%u", domid);
     lock();
+    fake_tree_remove(path);
+    fake_backends_notice();
     if (fake_find(domid))
-        fake_take_all(&fake_state->domains[domid]);
+        fake_destroy(&fake_state->domains[domid]);
     unlock();
 }
 

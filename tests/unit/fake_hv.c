@@ -25,7 +25,7 @@ struct chaos__hv_port {
 static struct {
     pthread_mutex_t lock;
     int pid;
-    int handles, mappings;
+    int handles, mappings, stores, disks;
     struct chaos__hv_port *ports;
 } held = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -35,7 +35,7 @@ static void lock_held(void)
     if (held.pid == getpid())
         return;
     held.pid = getpid(); /* a child holds nothing of its parent's */
-    held.handles = held.mappings = 0;
+    held.handles = held.mappings = held.stores = held.disks = 0;
     held.ports = NULL;
 }
 
@@ -47,7 +47,7 @@ static void unlock_held(void)
 void fake_held_reset(void)
 {
     lock_held();
-    held.handles = held.mappings = 0;
+    held.handles = held.mappings = held.stores = held.disks = 0;
     held.ports = NULL;
     unlock_held();
 }
@@ -57,10 +57,14 @@ bool fake_held_nothing(void)
     bool nothing;
 
     lock_held();
-    nothing = !held.handles && !held.mappings && !held.ports;
+    nothing = !held.handles && !held.mappings && !held.ports && !held.stores &&
+              !held.disks;
     if (!nothing)
-        fprintf(stderr, "fake_hv: held: %d handles, %d mappings, ports: %s\n",
-                held.handles, held.mappings, held.ports ? "yes" : "no");
+        fprintf(stderr,
+                "fake_hv: held: %d handles, %d mappings, ports: %s, "
+                "%d connections to XenStore, %d disks\n",
+                held.handles, held.mappings, held.ports ? "yes" : "no",
+                held.stores, held.disks);
     unlock_held();
     return nothing;
 }
@@ -69,6 +73,20 @@ void fake_held_mapping(int count)
 {
     lock_held();
     held.mappings += count;
+    unlock_held();
+}
+
+void fake_held_store(int count)
+{
+    lock_held();
+    held.stores += count;
+    unlock_held();
+}
+
+void fake_held_disk(int count)
+{
+    lock_held();
+    held.disks += count;
     unlock_held();
 }
 
@@ -199,7 +217,7 @@ int chaos__hv_domain_destroy(struct chaos__hv *hv, uint32_t domid,
     else if (rc == 0 && (rc = fake_need(domid, &domain, err)) == 0) {
         domain->dying = true; /* Xen frees it bit by bit, and may be left */
         if (!this_call.half)
-            fake_take_all(domain);
+            fake_destroy(domain);
     }
     return fake_leave(&this_call, rc);
 }
@@ -649,6 +667,11 @@ static int check_pv_kernel(const struct chaos__hv_pv_build *build,
     return chaos__fail(err, CHAOS_EIMAGE, "reading the kernel: not one");
 }
 
+static uint64_t first_free_page(const struct chaos__hv_pv_build *build)
+{
+    return (build->kernel_size + build->ramdisk_size) / CHAOS__PAGE_SIZE + 1;
+}
+
 static int check_pv_frames(const struct fake_hv_domain *domain,
                            const struct chaos__hv_pv_build *build,
                            struct chaos_error *err)
@@ -660,21 +683,33 @@ static int check_pv_frames(const struct fake_hv_domain *domain,
             return chaos__fail(err, CHAOS_EFAILED,
                                "page %llu is not the domain's",
                                (unsigned long long)i);
-    if (build->pages * CHAOS__PAGE_SIZE <
-        build->kernel_size + build->ramdisk_size + 16 * CHAOS__PAGE_SIZE)
+    if (build->pages < first_free_page(build) + 16 + 2 * build->rings)
         return chaos__fail(err, CHAOS_EIMAGE,
                            "loading the kernel (is memory= large enough?)");
     return 0;
 }
 
-/* The shared pages are full of rubbish, but for what the builder clears. */
+static void exchange(uint64_t *frames, uint64_t a, uint64_t b)
+{
+    uint64_t frame = frames[a];
+
+    frames[a] = frames[b];
+    frames[b] = frame;
+}
+
+/* The builder allocates behind the images.  The shared pages are full of
+ * rubbish, but for what it clears. */
 static void place_pv_pages(struct fake_hv_domain *domain,
                            struct chaos__hv_pv_build *build)
 {
-    build->console_frame = build->frames[build->pages - 1];
-    build->store_frame = build->frames[build->pages - 2];
-    build->control_frame =
-        build->control_page ? build->frames[build->pages - 3] : 0;
+    uint64_t next = first_free_page(build);
+    unsigned i;
+
+    build->store_frame = build->frames[next++];
+    build->console_frame = build->frames[next++];
+    build->control_frame = build->control_page ? build->frames[next++] : 0;
+    for (i = 0; i < build->rings; i++)
+        exchange(build->frames, next + i, build->pages - build->rings + i);
     domain->console_frame = build->console_frame;
     domain->store_frame = build->store_frame;
     domain->control_frame = build->control_frame;
@@ -711,6 +746,45 @@ int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
         snprintf(domain->command_line, sizeof(domain->command_line), "%s",
                  build->command_line);
     }
+    return fake_leave(&this_call, rc);
+}
+
+/* --------------------------------------------------------------- grants */
+
+static void grant(struct fake_hv_domain *domain,
+                  const struct chaos__hv_grant *grants, size_t count)
+{
+    uint64_t machine;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        const uint32_t reference = grants[i].reference;
+
+        if (reference < CHAOS__GRANT_FIRST || reference >= FAKE_HV_GRANTS ||
+            domain->grants[reference].is_granted ||
+            !fake_machine_frame(domain, grants[i].frame, &machine)) {
+            fake_offence("granting frame 0x%llx as %u",
+                         (unsigned long long)grants[i].frame, reference);
+            continue;
+        }
+        domain->grants[reference].is_granted = true;
+        domain->grants[reference].frame = grants[i].frame;
+    }
+}
+
+int chaos__hv_grant(struct chaos__hv *hv, uint32_t domid,
+                    const struct chaos__hv_grant *grants, size_t count,
+                    struct chaos_error *err)
+{
+    struct fake_hv_domain *domain;
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_GRANT, err);
+
+    (void)hv;
+    if (rc == 0)
+        rc = fake_need(domid, &domain, err);
+    if (rc == 0)
+        grant(domain, grants, this_call.half ? count / 2 : count);
     return fake_leave(&this_call, rc);
 }
 
@@ -886,22 +960,5 @@ int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
         if (clear)
             fake_state->log[0] = '\0';
     }
-    return fake_leave(&this_call, rc);
-}
-
-int chaos__hv_foreign_name(struct chaos__hv *hv, uint32_t domid, char *name,
-                           size_t size, struct chaos_error *err)
-{
-    struct fake_hv_domain *domain;
-    struct fake_call this_call;
-    int rc = fake_enter(&this_call, FAKE_HV_FOREIGN_NAME, err);
-
-    (void)hv;
-    if (rc == 0)
-        rc = fake_need(domid, &domain, err);
-    if (rc == 0 && !domain->has_foreign_name)
-        rc = chaos__fail(err, CHAOS_ENOGUEST, "domain %u has no name", domid);
-    if (rc == 0)
-        snprintf(name, size, "%s", domain->foreign_name);
     return fake_leave(&this_call, rc);
 }

@@ -2,7 +2,8 @@
 /*
  * A hypervisor for the unit tests: every function of src/hv/hv.h over domains
  * that exist in shared memory only.  It models what Xen keeps (domains, host
- * memory, frames with content, ports, vCPU state) and runs no guest.
+ * memory, frames with content, grants, ports, vCPU state) and runs no guest.
+ * fake_store.h is XenStore, fake_dom0.h the kernel under the other seam.
  *
  * All of it lives in memory that children share with their parent, so that a
  * child can be killed at any call and the parent sees what it left, as Xen
@@ -46,7 +47,17 @@
     X(PORT_CLOSE, "port_close")                                                \
     X(HOST_INFO, "host_info")                                                  \
     X(HOST_LOG, "host_log")                                                    \
-    X(FOREIGN_NAME, "foreign_name")
+    X(GRANT, "grant")                                                          \
+    X(STORE_OPEN, "store_open")                                                \
+    X(STORE_CLOSE, "store_close")                                              \
+    X(STORE_SEND, "store_send")                                                \
+    X(STORE_RECEIVE, "store_receive")                                          \
+    X(BACKEND, "backend")                                                      \
+    X(BRIDGE, "bridge")                                                        \
+    X(JOIN, "join")                                                            \
+    X(DISK_OPEN, "disk_open")                                                  \
+    X(DISK_ATTACH, "disk_attach")                                              \
+    X(DISK_CLOSE, "disk_close")
 
 enum fake_hv_call {
 #define FAKE_HV_CALL_ENUM(name, text) FAKE_HV_##name,
@@ -92,16 +103,19 @@ unsigned fake_hv_count_fallible(void);
 
 /*
  * Whether nothing but dom0 is left: no domain, no memory that is not back, no
- * port, no mapping and no handle of this process, and no call that a real
- * hypervisor would have punished.  Says on stderr what is.
+ * node in XenStore, no interface, no loop device; no port, mapping, handle,
+ * connection or disk of this process; and no call that a real hypervisor would
+ * have punished.  Says on stderr what is.
  */
 bool fake_hv_check_clean(void);
 
 /* ---------------------------------------------------------- the outside */
 
-/* A domain that another toolstack made, running; `name` may be NULL. */
+/* A domain that another toolstack made, running; `name`, which XenStore
+ * knows, may be NULL. */
 uint32_t fake_hv_add_foreign(const char *name, const uint8_t handle[16]);
-/* Somebody else destroys the domain. */
+/* Somebody else destroys the domain, as xl does: with its own directory in
+ * XenStore, but not with those of back ends that it does not know. */
 void fake_hv_vanish(uint32_t domid);
 void fake_hv_set_next_domid(uint32_t domid);
 void fake_hv_set_free_kb(uint64_t free_kb);
@@ -124,7 +138,8 @@ void fake_hv_guest_notify(uint32_t domid, uint32_t port);
 /* ----------------------------------------------------------- looking in */
 
 #define FAKE_HV_REGIONS 8
-#define FAKE_HV_PORTS 16
+#define FAKE_HV_PORTS 40
+#define FAKE_HV_GRANTS 64
 #define FAKE_HV_EXTENTS 8
 #define FAKE_HV_VCPUS 128
 #define FAKE_HV_PARAMS 5
@@ -133,7 +148,8 @@ void fake_hv_guest_notify(uint32_t domid, uint32_t port);
 enum fake_hv_port_state {
     FAKE_HV_PORT_NONE,
     FAKE_HV_PORT_UNBOUND,
-    FAKE_HV_PORT_BOUND,
+    FAKE_HV_PORT_BOUND,   /* by a process */
+    FAKE_HV_PORT_BACKEND, /* by a back end */
 };
 
 struct fake_hv_extent {
@@ -143,7 +159,7 @@ struct fake_hv_extent {
 
 struct fake_hv_domain {
     bool exists, pvh, paused, shutdown, dying, has_policy, has_vcpu_header;
-    bool has_entry, is_built, has_foreign_name;
+    bool has_entry, is_built;
     uint8_t handle[CHAOS__HANDLE_SIZE];
     unsigned shutdown_reason, max_vcpus, vcpus;
     uint32_t max_event_channels, max_grant_frames;
@@ -161,6 +177,12 @@ struct fake_hv_domain {
         int owner_pid;
         unsigned notified;  /* by dom0 */
     } ports[FAKE_HV_PORTS]; /* from 1 */
+    struct {
+        bool is_granted;
+        uint64_t frame;
+        unsigned mapped; /* by back ends */
+    } grants[FAKE_HV_GRANTS];
+    unsigned granted_maps; /* of all grants */
     bool is_pinned[FAKE_HV_VCPUS];
     uint64_t pinned[FAKE_HV_VCPUS]; /* CPUs 0 to 63 */
     /* of chaos__hv_pv_build() */
@@ -169,7 +191,6 @@ struct fake_hv_domain {
     char command_line[1024];
     uint32_t console_port, store_port;
     uint64_t console_frame, store_frame, control_frame;
-    char foreign_name[64];
 };
 
 /* The domain as it is now; it need not exist. */

@@ -66,6 +66,9 @@ void fake_hv_reset(void)
     fake_state->unpause_reason = -1;
     fake_state->free_kb = FAKE_HOST_KB;
     fake_state->next_machine = FAKE_HV_FRAMES_PV;
+    fake_state->tree.nodes[0].is_used = true;
+    fake_state->bridges[0] =
+        (struct fake_bridge){ "xenbr0", FAKE_DOM0_BRIDGE_MTU };
     fake_held_reset();
 }
 
@@ -82,7 +85,8 @@ static bool is_fallible(enum fake_hv_call call)
 {
     return call != FAKE_HV_CLOSE && call != FAKE_HV_UNMAP &&
            call != FAKE_HV_PORT_FD && call != FAKE_HV_PORT_CLEAR &&
-           call != FAKE_HV_PORT_CLOSE;
+           call != FAKE_HV_PORT_CLOSE && call != FAKE_HV_STORE_CLOSE &&
+           call != FAKE_HV_DISK_CLOSE;
 }
 
 /* The code that this call fails with, 0: it does not. */
@@ -125,6 +129,9 @@ int fake_enter(struct fake_call *this_call, enum fake_hv_call call,
     *this_call = (struct fake_call){ .call = call };
     pthread_mutex_lock(&fake_state->lock);
     fake_state->counts[call]++;
+    fake_state->calls++;
+    if (fake_state->leaving)
+        fake_backends_leave();
     code = planned_failure(call);
     if (is_death()) {
         if (fake_state->die_when == FAKE_HV_BEFORE) {
@@ -197,6 +204,7 @@ void fake_hv_reset_counts(void)
 {
     fake_make();
     memset(fake_state->counts, 0, sizeof(fake_state->counts));
+    memset(fake_state->requests, 0, sizeof(fake_state->requests));
     fake_state->fallible = 0;
 }
 
@@ -263,6 +271,8 @@ bool fake_hv_check_clean(void)
     wrong |= says(fake_state->free_kb != FAKE_HOST_KB, "KiB not given back",
                   FAKE_HOST_KB - fake_state->free_kb);
     wrong |= says(fake_state->offences, "offences", fake_state->offences);
+    wrong |= !fake_tree_check_clean();
+    wrong |= !fake_dom0_check_clean();
     pthread_mutex_unlock(&fake_state->lock);
     return fake_held_nothing() && !wrong;
 }
@@ -371,4 +381,37 @@ void fake_take_all(struct fake_hv_domain *domain)
                   (off_t)(domain->extents[i].machine * CHAOS__PAGE_SIZE),
                   (off_t)(domain->extents[i].pages * CHAOS__PAGE_SIZE));
     memset(domain, 0, sizeof(*domain));
+}
+
+/* ---------------------------------------------------------------- grants */
+
+bool fake_map_grant(struct fake_hv_domain *domain, uint32_t reference)
+{
+    if (reference >= FAKE_HV_GRANTS || !domain->grants[reference].is_granted)
+        return false;
+    domain->grants[reference].mapped++;
+    domain->granted_maps++;
+    return true;
+}
+
+void fake_unmap_grant(struct fake_hv_domain *domain, uint32_t reference)
+{
+    domain->grants[reference].mapped--;
+    domain->granted_maps--;
+    if (domain->dying && domain->granted_maps == 0)
+        fake_take_all(domain);
+}
+
+void fake_destroy(struct fake_hv_domain *domain)
+{
+    domain->dying = true;
+    memset(domain->ports, 0, sizeof(domain->ports));
+    if (domain->granted_maps == 0) {
+        fake_take_all(domain);
+        return;
+    }
+    fake_state->free_kb +=
+        (domain->pages - domain->granted_maps) * 4 + domain->pool_kb;
+    domain->pages = domain->granted_maps;
+    domain->pool_kb = 0;
 }

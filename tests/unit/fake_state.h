@@ -3,7 +3,13 @@
 #ifndef CHAOS_TESTS_FAKE_STATE_H
 #define CHAOS_TESTS_FAKE_STATE_H
 
+#include "fake_dom0.h"
 #include "fake_hv.h"
+#include "fake_store.h"
+#include "fake_tree.h"
+
+#include "dom0/dom0.h"
+#include "store/store.h"
 
 #include <pthread.h>
 
@@ -13,6 +19,48 @@
 #define FAKE_POOL_DEFAULT_KB 1024 /* Xen's, for every PVH domain */
 #define FAKE_LOG_SIZE 4096
 #define FAKE_POISON 0xa5
+#define FAKE_BRIDGES 8
+#define FAKE_INTERFACES 128
+#define FAKE_LOOPS 64
+#define FAKE_DEVICES 8
+#define FAKE_BACKENDS 256
+#define FAKE_LOOP_MAJOR 7
+
+struct fake_bridge {
+    char name[16];
+    uint32_t mtu; /* 0: there is none */
+};
+
+/* Minor n is loop device n. */
+struct fake_loop {
+    bool is_used, is_writable;
+    int owner_pid; /* the process that has it open; 0: none */
+    unsigned backends;
+    uint64_t sectors;
+};
+
+struct fake_device {
+    char path[128];
+    uint32_t major, minor;
+    uint64_t sectors; /* 0: there is none */
+};
+
+struct fake_backend {
+    bool is_used, is_connected;
+    bool is_closed; /* will never connect again */
+    bool is_gone;   /* its directory is */
+    bool is_leaving;
+    unsigned leave_at; /* fake_state.calls */
+    enum fake_backend_type type;
+    uint32_t domid, id;
+    char directory[128], front[128];
+    /* what it has open */
+    uint32_t refs[2], port;
+    unsigned ref_count;
+    bool has_interface, has_loop;
+    uint32_t loop;
+    uint64_t sectors;
+};
 
 /* Shared by all processes. */
 struct fake_state {
@@ -27,16 +75,29 @@ struct fake_state {
     bool absent, poison;
     int unpause_reason;
     fake_hv_notify_fn notified;
+    size_t chunk; /* of what is received from XenStore */
+    enum fake_backend_mood moods[FAKE_BACKEND_TYPES];
+    bool eager;
+    unsigned lag;
     /* counters: since the controls were set, and for the test */
     unsigned fail_calls, die_calls;
     unsigned counts[FAKE_HV_CALL_COUNT];
     unsigned fallible;
     unsigned offences;
+    unsigned requests[FAKE_STORE_REQUESTS];
+    unsigned calls; /* since the host is there */
     /* the host */
     uint64_t free_kb;
     uint64_t next_machine; /* machine frames are never used twice */
     uint32_t next_domid, domid_end;
     char log[FAKE_LOG_SIZE];
+    struct fake_bridge bridges[FAKE_BRIDGES];
+    struct fake_interface interfaces[FAKE_INTERFACES];
+    struct fake_loop loops[FAKE_LOOPS];
+    struct fake_device devices[FAKE_DEVICES + 1]; /* the last is none */
+    struct fake_backend backends[FAKE_BACKENDS];
+    unsigned leaving; /* back ends that have not let go yet */
+    struct fake_tree tree;
     struct fake_hv_domain domains[CHAOS__DOMIDS];
 };
 
@@ -70,11 +131,32 @@ bool fake_machine_frame(const struct fake_hv_domain *domain, uint64_t frame,
 int fake_give_pages(struct fake_hv_domain *domain, uint64_t first,
                     uint64_t pages, struct chaos_error *err);
 void fake_take_all(struct fake_hv_domain *domain);
+/* Frees the domain, but for what back ends have mapped: it is dying until
+ * they let go. */
+void fake_destroy(struct fake_hv_domain *domain);
+/* False: the reference is not granted. */
+bool fake_map_grant(struct fake_hv_domain *domain, uint32_t reference);
+void fake_unmap_grant(struct fake_hv_domain *domain, uint32_t reference);
 
-/* What this process holds: mappings, ports, handles. */
+/* Dom0, under the lock.  NULL, false: there is none, or there is one. */
+struct fake_loop *fake_loop_find(uint32_t minor);
+const struct fake_device *fake_device_find(uint32_t major, uint32_t minor);
+bool fake_interface_add(const char *name, uint32_t domid, uint32_t id);
+void fake_interface_remove(uint32_t domid, uint32_t id);
+bool fake_dom0_check_clean(void);
+
+/* Back ends, under the lock: one does one thing (false: none has anything to
+ * do), all see what was removed, those that are late let go. */
+bool fake_backends_step(void);
+void fake_backends_notice(void);
+void fake_backends_leave(void);
+
+/* What this process holds: mappings, ports, handles, connections, disks. */
 void fake_held_reset(void);
 bool fake_held_nothing(void);
 void fake_held_mapping(int count);
+void fake_held_store(int count);
+void fake_held_disk(int count);
 
 /* The ports that this process has bound, for fake_hv_guest_notify(). */
 void fake_port_signal(uint32_t domid, uint32_t port);

@@ -164,7 +164,7 @@ static void test_vif_ignored(void **state)
         logged, "guest.cfg:1:6: vif=\"model=e1000,accel=1\": model=e1000: "
                 "ignored: remove it. Only HVM guests have emulated interfaces\n"
                 "guest.cfg:1:6: vif=\"model=e1000,accel=1\": accel=1: ignored: "
-                "remove it. xl does too\n");
+                "remove it. xl has no use for it either\n");
     chaos_config_free(config);
 }
 
@@ -397,6 +397,7 @@ static void test_disk_fields(void **state)
           " /a,b=c:d", "xvda", 51712, CHAOS__DISK_SHARED_WRITE, false },
         { "vdev=xvda,target=/a,,", "/a,", "xvda", 51712, CHAOS__DISK_WRITE,
           false },
+        { ",,xvda,target=/a", "/a", "xvda", 51712, CHAOS__DISK_WRITE, false },
         { "cdrom,/a,,xvdd", "/a", "xvdd", 51760, CHAOS__DISK_READ_ONLY, true },
     };
 

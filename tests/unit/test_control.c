@@ -186,10 +186,10 @@ static void reads_status_numbers(void **test)
         { NOXS_STATUS_UP, CHAOS_STATUS_UP, 0, 77 },
         { NOXS_STATUS_GOING_DOWN, CHAOS_STATUS_GOING_DOWN, 0, 77 },
         { NOXS_STATUS_CRASHED, CHAOS_STATUS_CRASHED, 5, 77 },
-        { 4, CHAOS_STATUS_UNKNOWN, 0, 77 },
-        { 255, CHAOS_STATUS_UNKNOWN, 0, 77 },
-        { 256 + NOXS_STATUS_UP, CHAOS_STATUS_UNKNOWN, 0, 77 },
-        { UINT32_MAX, CHAOS_STATUS_UNKNOWN, 0, 77 },
+        { 4, CHAOS_STATUS_UNKNOWN, 0, 0 },
+        { 255, CHAOS_STATUS_UNKNOWN, 0, 0 },
+        { 256 + NOXS_STATUS_UP, CHAOS_STATUS_UNKNOWN, 0, 0 },
+        { UINT32_MAX, CHAOS_STATUS_UNKNOWN, 0, 0 },
     };
     struct noxs_control page = { .code = 5, .up_ns = 77 };
     struct chaos__control_state state;

@@ -435,13 +435,14 @@ static void takes_only_answers_to_requests(void **state)
         request = take();
     for (i = 0; i < 5; i++)
         answer(request.id + others[i], BLKIF_OP_READ, BLKIF_RSP_OKAY);
-    answer(request.id, BLKIF_OP_WRITE, BLKIF_RSP_OKAY);
-    answer(request.id, 255, BLKIF_RSP_OKAY);
+    answer(request.id, BLKIF_OP_WRITE, BLKIF_RSP_ERROR);
+    answer(request.id, 255, BLKIF_RSP_ERROR);
     answer(request.id, BLKIF_OP_READ, BLKIF_RSP_OKAY);
     answer(request.id, BLKIF_OP_READ, BLKIF_RSP_OKAY); /* again */
     push();
     world_run();
     assert_int_equal(guest.count, 1);
+    assert_int_equal(guest.done[0].status, BLOCK_DONE);
     assert_int_equal(block_nonsense(guest.block), 8);
     assert_int_equal(world_granted(), 9);
 }

@@ -187,7 +187,7 @@ static struct {
     unsigned int received, sent;
     void *cookies[PACKETS_MAX];
     bool recycle; /* at once */
-    void (*on_packet)(void);
+    void (*on_packet)(void), (*on_sent)(void);
 } guest;
 
 static char memory[8][PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
@@ -216,6 +216,8 @@ static void on_sent(void *context, void *cookie)
     assert_ptr_equal(context, &guest);
     assert_in_range(guest.sent, 0, PACKETS_MAX - 1);
     guest.cookies[guest.sent++] = cookie;
+    if (guest.on_sent)
+        guest.on_sent();
 }
 
 static const struct net_handlers handlers = { on_received, on_sent, &guest };
@@ -398,6 +400,24 @@ static void lets_the_caller_keep_buffers(void **state)
     assert_ptr_equal(guest.packets[RX_BUFFERS].buffer, buffer);
 }
 
+static void expect_nothing_yet(void)
+{
+    assert_int_equal(rx_waiting(), RX_BUFFERS - 2);
+}
+
+static void gives_back_in_one_go(void **state)
+{
+    (void)state;
+    guest.recycle = true;
+    guest.on_packet = expect_nothing_yet;
+    deliver("a", 1, 0, 0);
+    deliver("a", 1, 0, 0);
+    push_rx();
+    world_run();
+    assert_int_equal(guest.received, 2);
+    assert_int_equal(rx_waiting(), RX_BUFFERS);
+}
+
 static void tells_a_waiting_back_end(void **state)
 {
     (void)state;
@@ -556,6 +576,7 @@ static void believes_no_impossible_index(void **state)
     world_notify(RX_PORT);
     world_run();
     assert_int_equal(guest.received, 1);
+    assert_int_equal(stats()->rx_dropped, 0);
 }
 
 /* -------------------------------------------------------------- sending */
@@ -669,6 +690,9 @@ static void sends_until_the_ring_is_full(void **state)
     const struct net_piece three = { &memory[0][4095], PAGE_BYTES + 2 };
 
     (void)state;
+    world_reset();
+    world_limit_grants(1); /* they must be given back */
+    open_with(ALL_FEATURES);
     while (send(memory, 60, NULL))
         n++;
     assert_int_equal(n, SLOTS);
@@ -737,6 +761,61 @@ static void takes_only_answers_to_requests(void **state)
     assert_int_equal(guest.sent, 1);
     assert_int_equal(stats()->nonsense, 4);
     assert_int_equal(world_granted(), RX_BUFFERS + 5);
+}
+
+static void ends_a_packet_with_all_its_slots(void **state)
+{
+    uint16_t ids[XEN_NETIF_NR_SLOTS_MIN];
+    unsigned int slots;
+
+    (void)state;
+    assert_true(send(&memory[0][1], 2 * PAGE_BYTES, NULL));
+    assert_true(send(memory, 60, NULL));
+    net_flush(guest.net);
+    fetch(fetched, ids, &slots, NULL);
+    assert_int_equal(slots, 3);
+    for (int i = 0; i < 2; i++)
+        answer_tx(ids[0], NETIF_RSP_OKAY);
+    answer_tx(ids[1], NETIF_RSP_OKAY);
+    push_tx();
+    world_run();
+    assert_int_equal(guest.sent, 0);
+    assert_int_equal(stats()->nonsense, 1);
+    answer_tx(ids[2], NETIF_RSP_OKAY);
+    push_tx();
+    world_run();
+    assert_int_equal(guest.sent, 1);
+}
+
+static void answer_another(void)
+{
+    uint16_t ids[XEN_NETIF_NR_SLOTS_MIN];
+    unsigned int slots;
+
+    guest.on_sent = NULL;
+    assert_true(send(memory, 60, NULL));
+    net_flush(guest.net);
+    fetch(fetched, ids, &slots, NULL);
+    answer_tx(ids[0], NETIF_RSP_OKAY);
+    push_tx();
+}
+
+static void misses_no_answer_meanwhile(void **state)
+{
+    uint16_t ids[XEN_NETIF_NR_SLOTS_MIN];
+    unsigned int slots;
+
+    (void)state;
+    guest.on_sent = answer_another;
+    assert_true(send(memory, 60, NULL));
+    net_flush(guest.net);
+    fetch(fetched, ids, &slots, NULL);
+    answer_tx(ids[0], NETIF_RSP_ERROR);
+    push_tx();
+    world_run();
+    assert_int_equal(guest.sent, 2);
+    assert_int_equal(stats()->tx_errors, 1);
+    assert_int_equal(stats()->sent, 1);
 }
 
 static void takes_no_answer_before_the_request(void **state)
@@ -813,6 +892,7 @@ int main(void)
         cmocka_unit_test_setup(receives, open_net),
         cmocka_unit_test_setup(receives_on_and_on, open_net),
         cmocka_unit_test_setup(lets_the_caller_keep_buffers, open_net),
+        cmocka_unit_test_setup(gives_back_in_one_go, open_net),
         cmocka_unit_test_setup(tells_a_waiting_back_end, open_net),
         cmocka_unit_test_setup(misses_nothing_meanwhile, open_net),
         cmocka_unit_test_setup(survives_waiting_inside_a_handler, open_net),
@@ -824,9 +904,11 @@ int main(void)
         cmocka_unit_test_setup(gathers_across_pages, open_net),
         cmocka_unit_test_setup(refuses_what_cannot_be_sent, open_net),
         cmocka_unit_test_setup(asks_for_checksums, open_net),
-        cmocka_unit_test_setup(sends_until_the_ring_is_full, open_net),
+        cmocka_unit_test_setup(sends_until_the_ring_is_full, reset),
         cmocka_unit_test_setup(sends_no_more_than_there_are_grants, reset),
         cmocka_unit_test_setup(takes_only_answers_to_requests, open_net),
+        cmocka_unit_test_setup(ends_a_packet_with_all_its_slots, open_net),
+        cmocka_unit_test_setup(misses_no_answer_meanwhile, open_net),
         cmocka_unit_test_setup(takes_no_answer_before_the_request, open_net),
         cmocka_unit_test_setup(keeps_what_stays_mapped, open_net),
         cmocka_unit_test_setup(takes_one_port_for_both, reset),

@@ -100,9 +100,12 @@ static void believes_no_impossible_size(void **state)
         struct noxs_entry *entry;
 
         world_reset();
+        /* Wherever it would go on, there is the type that it looks for. */
+        for (size_t j = 0; j < NOXS_PAGE_SIZE / 2 - 32; j++)
+            ((uint16_t *)(world_page() + 1))[j] = NOXS_TYPE_NET;
         add(NOXS_TYPE_NET, 0, 128);
         add(99, 1, 64);
-        add(NOXS_TYPE_NET, 2, 128);
+        world_page()->entry_count = 10;
         entry = (struct noxs_entry *)((char *)world_page() + 64 + 128);
         entry->size = sizes[i];
         assert_true(devices_find(NOXS_TYPE_NET, 0, &net, sizeof(net)));
@@ -122,6 +125,9 @@ static void stays_within_the_page(void **state)
     assert_true(devices_find(NOXS_TYPE_BLOCK, 62, &entry, sizeof(entry)));
     assert_int_equal(entry.id, 62);
     assert_false(devices_find(NOXS_TYPE_BLOCK, 63, &entry, sizeof(entry)));
+    ((struct noxs_entry *)world_page())[63].size = 128;
+    assert_false(devices_find(NOXS_TYPE_BLOCK, 62, &entry, sizeof(entry)));
+    ((struct noxs_entry *)world_page())[63].size = 64;
     world_page()->entry_count = 62;
     assert_false(devices_find(NOXS_TYPE_BLOCK, 62, &entry, sizeof(entry)));
 }

@@ -5,6 +5,7 @@
 #include "noxs/abi/noxs.h"
 #include "support.h"
 
+#include "build/device_page.h"
 #include "build/elf.h"
 #include "build/shell.h"
 
@@ -40,6 +41,7 @@ struct memmap {
 /* A guest on the way, all that belongs to it. */
 struct loading {
     struct chaos__hv *hv;
+    struct chaos__devices devices; /* none: test_device.c has some */
     struct chaos__shell shell;
     struct chaos__image kernel, ramdisk;
     struct chaos__elf elf;
@@ -98,6 +100,7 @@ static void use_ramdisk(size_t size)
 static void shape(uint64_t memory_kb, unsigned vcpus, bool noxs)
 {
     loading.shell.type = CHAOS__TYPE_PVH;
+    loading.shell.devices = &loading.devices;
     loading.shell.noxs = noxs;
     loading.shell.vcpus = vcpus;
     loading.shell.memory_kb = loading.shell.maxmem_kb = memory_kb;
@@ -281,7 +284,8 @@ static void shared_pages(void **state)
     assert_true(page.magic == NOXS_MAGIC);
     assert_int_equal(page.version, NOXS_VERSION);
     assert_int_equal(page.generation, 0);
-    assert_int_equal(page.entry_count, 0);
+    assert_int_equal(page.entry_count, 1 + CHAOS__SPARE_ENTRIES);
+    assert_int_equal(page.grants_used, CHAOS__GRANT_FIRST);
     assert_int_equal(page.control_port, loading.shell.control_port);
     assert_int_equal(page.control_frame, loading.shell.control_frame);
     peek(page.control_frame * PAGE, &control, sizeof(control));

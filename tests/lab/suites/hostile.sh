@@ -53,10 +53,10 @@ is_renamed() {
 }
 
 beside_it() { # a good guest's whole life
-    chaos create -w echo.cfg && chaos info echo >/dev/null && chaos pause echo &&
-        chaos unpause echo || return
-    printf 'hello\nquit\n' | timeout 20 chaos console echo | grep -q hello &&
-        gone echo && chaos shutdown -w -t 20 noop && gone noop
+    chaos create -w parrot.cfg && chaos info parrot >/dev/null && chaos pause parrot &&
+        chaos unpause parrot || return
+    printf 'hello\nquit\n' | timeout 20 chaos console parrot | grep -q hello &&
+        gone parrot && chaos shutdown -w -t 20 noop && gone noop
 }
 
 ends() { # and all that it had is free again
@@ -67,7 +67,7 @@ ends() { # and all that it had is free again
 same_memory() { [ "$(free_kb)" = "$1" ]; }
 
 for type in pvh pv; do
-    for image in scribble noop echo; do config $type $image >$image.cfg; done
+    for image in scribble noop parrot; do config $type $image >$image.cfg; done
     for deed in $deeds; do
         suite=hostile/$type/$deed
         before=$(free_kb)

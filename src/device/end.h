@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device as XenStore has it: a directory for either end (Xen's docs/misc/
+ * xenstore-paths.pandoc) with the nodes that its kind needs.  It knows what is
+ * written, not when.
+ */
+#ifndef CHAOS_SRC_DEVICE_END_H
+#define CHAOS_SRC_DEVICE_END_H
+
+#include "device.h"
+
+#define CHAOS__STORE_BACKENDS "/local/domain/0/backend"
+#define CHAOS__STORE_ERRORS "/local/domain/0/error/backend"
+
+#define CHAOS__ENDS_MAX (CHAOS__VIFS_MAX + CHAOS__DISKS_MAX)
+
+/* enum xenbus_state, public/io/xenbus.h */
+enum chaos__end_state {
+    CHAOS__END_UNKNOWN = 0,
+    CHAOS__END_INITIALISING = 1,
+    CHAOS__END_INIT_WAIT = 2,
+    CHAOS__END_INITIALISED = 3,
+    CHAOS__END_CONNECTED = 4,
+    CHAOS__END_CLOSING = 5,
+    CHAOS__END_CLOSED = 6,
+};
+
+struct chaos__end {
+    const char *type;   /* "vif" or "vbd" */
+    uint32_t domid, id; /* id: as the directories are called */
+    char front[64], back[64];
+    /* one of these pairs; the other is NULL */
+    const struct chaos__vif *vif;
+    struct chaos__net *net;
+    const struct chaos__disk *disk;
+    struct chaos__block *block;
+    /* what was read last */
+    char state[8];
+    char sectors[24], sector_size[16], can_flush[8], can_discard[8];
+};
+
+/* Names the directories of a device. */
+void chaos__end_place(struct chaos__end *end, const char *type, uint32_t domid,
+                      uint32_t id);
+/* All of a guest's devices; returns how many. */
+unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
+                     struct chaos__end ends[CHAOS__ENDS_MAX]);
+
+/*
+ * Queues the nodes of both ends.  The front end's come first and the back
+ * end's `state` comes last: it is what makes the kernel look at the rest.
+ * There are no more than the kernel's drivers read and xl's tools show,
+ * because dom0's kernel asks about each node that changes there.
+ */
+void chaos__end_write(struct chaos__store *store, const struct chaos__end *end);
+/* Queues one node of the front end. */
+void chaos__end_write_front_state(struct chaos__store *store,
+                                  const struct chaos__end *end,
+                                  enum chaos__end_state state);
+/* Queues reading a node of the back end. */
+void chaos__end_read(struct chaos__store *store, const struct chaos__end *end,
+                     const char *node, char *value, size_t size);
+void chaos__end_watch(struct chaos__store *store, const struct chaos__end *end);
+void chaos__end_unwatch(struct chaos__store *store,
+                        const struct chaos__end *end);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/* Dom0's seam: bridges and interfaces, files and loop devices. */
+#include "fake_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void lock(void)
+{
+    fake_make();
+    pthread_mutex_lock(&fake_state->lock);
+}
+
+static void unlock(void)
+{
+    pthread_mutex_unlock(&fake_state->lock);
+}
+
+/* --------------------------------------------------------------- network */
+
+static struct fake_bridge *find_bridge(const char *name)
+{
+    struct fake_bridge *bridge;
+
+    for (bridge = fake_state->bridges;
+         bridge < fake_state->bridges + FAKE_BRIDGES; bridge++)
+        if (bridge->mtu && strcmp(bridge->name, name) == 0)
+            return bridge;
+    return NULL;
+}
+
+static struct fake_interface *find_interface(const char *name)
+{
+    struct fake_interface *interface;
+
+    for (interface = fake_state->interfaces;
+         interface < fake_state->interfaces + FAKE_INTERFACES; interface++)
+        if (interface->is_used && strcmp(interface->name, name) == 0)
+            return interface;
+    return NULL;
+}
+
+int chaos__dom0_bridge(const char *name, uint32_t *mtu_r,
+                       struct chaos_error *err)
+{
+    const struct fake_bridge *bridge;
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_BRIDGE, err);
+
+    bridge = find_bridge(name);
+    if (rc == 0 && !bridge)
+        rc = chaos__fail(err, CHAOS_EINVAL, "bridge=%s: none here", name);
+    if (rc == 0)
+        *mtu_r = bridge->mtu;
+    return fake_leave(&this_call, rc);
+}
+
+static int join(struct fake_interface *interface, const char *new_name,
+                const char *bridge, uint32_t mtu, struct chaos_error *err)
+{
+    struct fake_interface *other;
+
+    if (!interface || !find_bridge(bridge))
+        return chaos__fail(err, CHAOS_EFAILED, "no interface or no bridge %s",
+                           bridge);
+    other = *new_name ? find_interface(new_name) : NULL;
+    if (other && other != interface)
+        return chaos__fail(err, CHAOS_EEXIST, "vifname=%s: taken", new_name);
+    if (*new_name)
+        snprintf(interface->name, sizeof(interface->name), "%s", new_name);
+    snprintf(interface->bridge, sizeof(interface->bridge), "%s", bridge);
+    interface->mtu = mtu;
+    interface->is_up = true;
+    return 0;
+}
+
+int chaos__dom0_join(const char *interface, const char *new_name,
+                     const char *bridge, uint32_t mtu, struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_JOIN, err);
+
+    if (rc == 0)
+        rc = join(find_interface(interface), new_name, bridge, mtu, err);
+    return fake_leave(&this_call, rc);
+}
+
+void fake_dom0_add_bridge(const char *name, uint32_t mtu)
+{
+    struct fake_bridge *bridge;
+
+    lock();
+    bridge = fake_state->bridges;
+    while (bridge->mtu)
+        if (++bridge == fake_state->bridges + FAKE_BRIDGES)
+            abort();
+    snprintf(bridge->name, sizeof(bridge->name), "%s", name);
+    bridge->mtu = mtu;
+    unlock();
+}
+
+void fake_dom0_remove_bridge(const char *name)
+{
+    lock();
+    find_bridge(name)->mtu = 0;
+    unlock();
+}
+
+bool fake_interface_add(const char *name, uint32_t domid, uint32_t id)
+{
+    struct fake_interface *interface = fake_state->interfaces;
+
+    if (find_interface(name))
+        return false;
+    while (interface->is_used)
+        if (++interface == fake_state->interfaces + FAKE_INTERFACES)
+            abort();
+    *interface =
+        (struct fake_interface){ .is_used = true, .domid = domid, .id = id };
+    snprintf(interface->name, sizeof(interface->name), "%s", name);
+    return true;
+}
+
+void fake_interface_remove(uint32_t domid, uint32_t id)
+{
+    struct fake_interface *interface;
+
+    for (interface = fake_state->interfaces;
+         interface < fake_state->interfaces + FAKE_INTERFACES; interface++)
+        if (interface->domid == domid && interface->id == id)
+            interface->is_used = false;
+}
+
+void fake_dom0_add_interface(const char *name)
+{
+    lock();
+    fake_interface_add(name, 0, 0);
+    unlock();
+}
+
+void fake_dom0_remove_interface(const char *name)
+{
+    lock();
+    find_interface(name)->is_used = false;
+    unlock();
+}
+
+bool fake_dom0_interface(const char *name, struct fake_interface *interface_r)
+{
+    const struct fake_interface *interface;
+
+    lock();
+    interface = find_interface(name);
+    if (interface)
+        *interface_r = *interface;
+    unlock();
+    return interface;
+}
+
+/* ----------------------------------------------------------------- disks */
+
+/* The kernel takes a loop device away when nobody has it open: neither the
+ * process that made it nor a back end. */
+static void sweep(struct fake_loop *loop)
+{
+    if (loop->owner_pid && kill(loop->owner_pid, 0) < 0)
+        loop->owner_pid = 0;
+    if (!loop->owner_pid && !loop->backends)
+        loop->is_used = false;
+}
+
+static void sweep_all(void)
+{
+    unsigned i;
+
+    for (i = 0; i < FAKE_LOOPS; i++)
+        if (fake_state->loops[i].is_used)
+            sweep(&fake_state->loops[i]);
+}
+
+struct fake_loop *fake_loop_find(uint32_t minor)
+{
+    sweep_all();
+    return minor < FAKE_LOOPS && fake_state->loops[minor].is_used
+               ? &fake_state->loops[minor]
+               : NULL;
+}
+
+static const struct fake_device *find_device(const char *path)
+{
+    const struct fake_device *device;
+
+    for (device = fake_state->devices; device->sectors; device++)
+        if (strcmp(device->path, path) == 0)
+            return device;
+    return NULL;
+}
+
+static int open_disk(const char *path, int flags, struct chaos__dom0_disk *disk,
+                     struct chaos_error *err)
+{
+    const struct fake_device *device = find_device(path);
+    struct stat status;
+    int fd = open(device ? "/dev/null" : path, flags | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return chaos__fail_errno(err, errno, "opening %s", path);
+    if (!device && (!S_ISREG(status.st_mode) || status.st_size < 512)) {
+        close(fd);
+        return chaos__fail(err, CHAOS_EINVAL, "%s: no file for a disk", path);
+    }
+    *disk = (struct chaos__dom0_disk){
+        .fd = fd,
+        .loop_fd = -1,
+        .loop = CHAOS__LOOP_NONE,
+        .is_file = !device,
+        .id = { device ? UINT64_MAX : status.st_dev,
+                device ? (uint64_t)device->major << 32 | device->minor
+                       : status.st_ino },
+        .major = device ? device->major : 0,
+        .minor = device ? device->minor : 0,
+    };
+    fake_held_disk(1);
+    return 0;
+}
+
+int chaos__dom0_disk_open(const char *path, bool is_writable,
+                          struct chaos__dom0_disk *disk_r,
+                          struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_DISK_OPEN, err);
+
+    *disk_r = (struct chaos__dom0_disk){ .fd = -1, .loop_fd = -1, .loop = -1 };
+    if (rc == 0)
+        rc = open_disk(path, is_writable ? O_RDWR : O_RDONLY, disk_r, err);
+    return fake_leave(&this_call, rc);
+}
+
+static int attach(struct chaos__dom0_disk *disk, bool is_writable,
+                  struct chaos_error *err)
+{
+    struct fake_loop *loop = fake_state->loops;
+    struct stat status;
+
+    sweep_all();
+    while (loop < fake_state->loops + FAKE_LOOPS && loop->is_used)
+        loop++;
+    if (loop == fake_state->loops + FAKE_LOOPS || fstat(disk->fd, &status) < 0)
+        return chaos__fail(err, CHAOS_EBUSY, "no loop device is free");
+    *loop = (struct fake_loop){
+        .is_used = true,
+        .is_writable = is_writable,
+        .owner_pid = getpid(),
+        .sectors = (uint64_t)status.st_size / 512,
+    };
+    disk->loop_fd = fcntl(disk->fd, F_DUPFD_CLOEXEC, 0);
+    disk->loop = (int)(loop - fake_state->loops);
+    disk->major = FAKE_LOOP_MAJOR;
+    disk->minor = (uint32_t)disk->loop;
+    return 0;
+}
+
+int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
+                            struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_DISK_ATTACH, err);
+
+    if (disk->fd < 0 || disk->loop_fd >= 0)
+        fake_offence("attaching a disk that is not open, or twice");
+    else if (rc == 0 && disk->is_file)
+        rc = attach(disk, is_writable, err);
+    return fake_leave(&this_call, rc);
+}
+
+void chaos__dom0_disk_close(struct chaos__dom0_disk *disk)
+{
+    struct fake_call this_call;
+
+    fake_enter(&this_call, FAKE_HV_DISK_CLOSE, NULL);
+    if (disk->loop_fd >= 0) {
+        fake_state->loops[disk->loop].owner_pid = 0;
+        close(disk->loop_fd);
+    }
+    if (disk->fd >= 0) {
+        fake_held_disk(-1);
+        close(disk->fd);
+    }
+    disk->fd = disk->loop_fd = -1;
+    fake_leave(&this_call, 0);
+}
+
+void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
+                          uint64_t sectors)
+{
+    struct fake_device *device;
+
+    lock();
+    device = fake_state->devices;
+    while (device->sectors)
+        device++;
+    if (device == fake_state->devices + FAKE_DEVICES)
+        abort();
+    *device = (struct fake_device){ .major = major,
+                                    .minor = minor,
+                                    .sectors = sectors };
+    snprintf(device->path, sizeof(device->path), "%s", path);
+    unlock();
+}
+
+const struct fake_device *fake_device_find(uint32_t major, uint32_t minor)
+{
+    const struct fake_device *device;
+
+    for (device = fake_state->devices; device->sectors; device++)
+        if (device->major == major && device->minor == minor)
+            return device;
+    return NULL;
+}
+
+unsigned fake_dom0_loops(void)
+{
+    unsigned i, count = 0;
+
+    lock();
+    sweep_all();
+    for (i = 0; i < FAKE_LOOPS; i++)
+        count += fake_state->loops[i].is_used;
+    unlock();
+    return count;
+}
+
+/* ------------------------------------------------------------ what is left */
+
+bool fake_dom0_check_clean(void)
+{
+    bool clean = true;
+    unsigned i;
+
+    sweep_all();
+    for (i = 0; i < FAKE_LOOPS; i++) {
+        if (!fake_state->loops[i].is_used)
+            continue;
+        fprintf(stderr, "fake_hv: loop device left: %u\n", i);
+        clean = false;
+    }
+    for (i = 0; i < FAKE_INTERFACES; i++) {
+        if (!fake_state->interfaces[i].is_used ||
+            !fake_state->interfaces[i].domid)
+            continue;
+        fprintf(stderr, "fake_hv: interface left: %s\n",
+                fake_state->interfaces[i].name);
+        clean = false;
+    }
+    return clean;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dom0's kernel for the unit tests: bridges, interfaces, block devices, loop
+ * devices, and the back ends of interfaces and disks, which do what Linux's
+ * xen-netback and xen-blkback do with XenStore, grants and ports.  Files are
+ * real ones.
+ */
+#ifndef CHAOS_TESTS_FAKE_DOM0_H
+#define CHAOS_TESTS_FAKE_DOM0_H
+
+#include "fake_hv.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A fresh host has the bridge "xenbr0", of MTU 1500. */
+#define FAKE_DOM0_BRIDGE_MTU 1500
+
+void fake_dom0_add_bridge(const char *name, uint32_t mtu);
+void fake_dom0_remove_bridge(const char *name);
+/* An interface that is no guest's. */
+void fake_dom0_add_interface(const char *name);
+void fake_dom0_remove_interface(const char *name);
+
+struct fake_interface {
+    bool is_used, is_up;
+    char name[16], bridge[16]; /* bridge: "" for none */
+    uint32_t mtu;
+    uint32_t domid, id; /* of the guest's device; domid 0: it is none */
+};
+
+/* False: there is none of this name. */
+bool fake_dom0_interface(const char *name, struct fake_interface *interface_r);
+
+/* A block device that is no loop device can be opened under this path. */
+void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
+                          uint64_t sectors);
+
+unsigned fake_dom0_loops(void);
+
+/* ------------------------------------------------------------- back ends */
+
+enum fake_backend_type {
+    FAKE_VIF,
+    FAKE_VBD,
+    FAKE_BACKEND_TYPES
+};
+
+enum fake_backend_mood {
+    FAKE_BACKEND_WILLING, /* connects when all that it needs is there */
+    FAKE_BACKEND_ABSENT,  /* its module is not loaded */
+    FAKE_BACKEND_SILENT,  /* it does not see new devices */
+    FAKE_BACKEND_STUCK,   /* it looks at the device, and does not connect */
+    FAKE_BACKEND_REFUSES, /* says why, and closes */
+};
+
+void fake_backend_set_mood(enum fake_backend_type type,
+                           enum fake_backend_mood mood);
+/* They do not wait until somebody waits for them. */
+void fake_backend_set_eager(bool eager);
+/* They let go of a domain only so many calls of the seam after they were told
+ * to, as a kernel thread would. */
+void fake_backend_set_lag(unsigned calls);
+
+/* How many are connected to the domain. */
+unsigned fake_backend_count(uint32_t domid);
+
+#endif
