@@ -304,8 +304,8 @@ static int keep_config(struct chaos *chaos, const struct chaos_config *config,
 }
 
 /* The back ends have had the time that loading took: often it is enough. */
-static int finish_devices(struct chaos *chaos, struct chaos__shell *shell,
-                          struct chaos_error *err)
+static int finish_devices(struct chaos *chaos, struct chaos__slot *slot,
+                          struct chaos__shell *shell, struct chaos_error *err)
 {
     int rc;
 
@@ -313,7 +313,10 @@ static int finish_devices(struct chaos *chaos, struct chaos__shell *shell,
         return 0;
     rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
                                BACKEND_TIMEOUT_MS, err);
-    return rc < 0 ? rc : chaos__shell_list_devices(chaos->hv, shell, err);
+    if (rc < 0)
+        return rc;
+    slot->are_connected = 1;
+    return chaos__shell_list_devices(chaos->hv, shell, err);
 }
 
 static int execute(struct chaos *chaos, const struct chaos_config *config,
@@ -328,7 +331,7 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
     if (rc == 0)
         rc = chaos__shell_load(chaos->hv, shell, payload, err);
     if (rc == 0)
-        rc = finish_devices(chaos, shell, err);
+        rc = finish_devices(chaos, slot, shell, err);
     if (rc == 0)
         rc = pin(chaos, config, shell->domid, err);
     if (rc == 0)

@@ -2,12 +2,15 @@
 /* Opening what a context needs, and finishing what others left undone. */
 #include "guest.h"
 
-#include "device/device.h"
+#include "devices.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LIST_BATCH 256
+
+/* A back end starts in milliseconds, or not at all. */
+#define CALM_TIMEOUT_MS 2000
 
 static void log_from_xen(void *user, const char *line)
 {
@@ -79,15 +82,31 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
     return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) == 0;
 }
 
+/* Whether another's domain has the slot's domid by now. */
+static bool is_anothers(struct chaos *chaos, const struct chaos__slot *slot)
+{
+    struct chaos__hv_domain domain;
+
+    return chaos__hv_domain_info(chaos->hv, slot->domid, &domain, NULL) == 0 &&
+           memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) != 0;
+}
+
 /* Takes the devices away, so that the back ends let go of the domain. */
 static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
                           struct chaos_error *err)
 {
+    struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
     int rc;
 
-    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID)
+    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID ||
+        is_anothers(chaos, slot))
         return 0;
     rc = chaos__store_ready(chaos, err);
+    if (rc == 0 && !slot->are_connected)
+        rc = chaos__devices_calm(
+            chaos->store, slot->domid, names,
+            chaos__devices_recorded(chaos->registry, slot, names),
+            CALM_TIMEOUT_MS, err);
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
