@@ -191,6 +191,19 @@ static uint64_t parameter(unsigned int index)
     return request.value;
 }
 
+/*
+ * Xen sets it when a guest does one of the things that those with drivers for
+ * Xen start with.  This is one of them, and says that we want no interrupt,
+ * which is what was so far.
+ */
+void platform_set_wall_clock(void)
+{
+    struct xen_hvm_param request = { .domid = DOMID_SELF,
+                                     .index = HVM_PARAM_CALLBACK_IRQ };
+
+    hypercall2(__HYPERVISOR_hvm_op, HVMOP_set_param, &request);
+}
+
 static void *parameter_page(unsigned int index)
 {
     return platform_map_frame(parameter(index));
