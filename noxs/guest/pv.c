@@ -90,7 +90,7 @@ struct shared_info *platform_shared_info(void)
 
 void platform_set_wall_clock(void)
 {
-    /* It is set when the builder gives the vCPU its registers. */
+    /* It is there when a PV guest starts. */
 }
 
 struct channel platform_console(void)

@@ -44,15 +44,13 @@ uint64_t time_ns(void)
 uint64_t time_wall_ns(void)
 {
     struct shared_info *shared = platform_shared_info();
-    static bool set;
     uint32_t version;
     uint64_t boot_ns;
 
     if (!shared)
         return 0;
-    if (!set)
+    if (!shared->wc_version)
         platform_set_wall_clock();
-    set = true;
     do {
         version = __atomic_load_n(&shared->wc_version, __ATOMIC_ACQUIRE);
         boot_ns = ((uint64_t)shared->wc_sec_hi << 32 | shared->wc_sec) *
