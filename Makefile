@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 #
 # make, make install, make demo, make check, make bench, make size;
-# CONTRIBUTING.md tells the rest.  V=1 shows the commands, SANITIZE=address,undefined instruments,
-# WERROR=1 makes warnings errors, BUILD=DIR builds elsewhere.
+# CONTRIBUTING.md tells the rest.  V=1 shows the commands,
+# SANITIZE=address,undefined instruments, WERROR=1 makes warnings errors,
+# BUILD=DIR builds elsewhere.
 
 VERSION := 0.1.0
 BUILD ?= build

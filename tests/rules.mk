@@ -21,7 +21,7 @@ $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
 	    $$(unit_libs)
 endef
 front_end_tests := $(wildcard tests/unit/test_front_*.c)
-$(foreach source,$(filter-out $(front_end_tests), \
+$(foreach source,$(filter-out $(front_end_tests) tests/unit/test_network.c, \
     $(wildcard tests/unit/test_*.c)),$(eval $(call unit_test,$(source))))
 
 # libxlutil is the oracle for the syntax and for devices.
@@ -29,6 +29,8 @@ $(BUILD)/tests/test_config_oracle: unit_libs := -lxlutil
 $(BUILD)/tests/test_config_oracle_devices: unit_libs := -lxlutil -lxenlight
 $(BUILD)/tests/test_config_memory: unit_ldflags := -Wl,--wrap=malloc \
     -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+$(BUILD)/tests/test_store: unit_ldflags := -Wl,--wrap=calloc \
+    -Wl,--wrap=realloc
 
 # The guest kit's front ends, for this machine.  All their variables are in one
 # section, so that a test can start afresh by clearing it.
@@ -48,6 +50,28 @@ $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(front_end_tests)): \
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka
 
+# The same for lwIP and the unikernels that it is linked to.
+network_stack := $(lwip_parts:%=$(BUILD)/tests/network/stack/%.o)
+network_objects := $(network_stack) $(addprefix $(BUILD)/tests/network/, \
+    lwip/interface.o lwip/network.o lwip/tcp-isn.o guest/print.o \
+    unikernels/http-request.o $(NETWORK_UNIKERNELS:%=unikernels/%.o)) \
+    $(BUILD)/tests/unit/wire.o
+network_cc = mkdir -p $(@D) && $(CC) $(cflags) $(LWIP_CPPFLAGS) \
+    -Dguest_main=$(*F)_main -fno-data-sections -MMD -MP -c -o $@ $1 && \
+    $(OBJCOPY) --rename-section .bss=network_state $@
+$(network_stack): $(BUILD)/tests/network/stack/%.o: $(LWIP)/stamp
+	$(say) CC $*.c
+	$(Q)$(call network_cc,$(LWIP)/src/src/$*.c)
+$(BUILD)/tests/network/%.o: noxs/%.c $(LWIP)/stamp
+	$(say) CC $<
+	$(Q)$(call network_cc,$<)
+$(BUILD)/tests/unit/wire.o: $(LWIP)/stamp
+$(BUILD)/tests/unit/wire.o: cflags += $(LWIP_CPPFLAGS)
+$(BUILD)/tests/test_network: $(BUILD)/tests/unit/test_network.o \
+        $(network_objects)
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka
+
 .PHONY: unit-tests fuzzers bench-tools
 unit-tests: $(unit_tests)
 
@@ -59,6 +83,11 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 $(BUILD)/fuzz_net $(BUILD)/fuzz_block: $(BUILD)/fuzz_%: \
         $(BUILD)/tests/fuzz/fuzz_%.o $(front_ends)
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
+
+$(BUILD)/fuzz_http: $(BUILD)/tests/fuzz/fuzz_http.o \
+        $(BUILD)/noxs/unikernels/http-request.o
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 

@@ -30,7 +30,8 @@ struct net_info {
     uint8_t gateway[4]; /* all 0: none */
     uint8_t prefix;
     uint16_t rx_buffers; /* to receive into; without one nothing comes in */
-    bool can_gather;     /* packets may be sent in several pieces */
+    bool can_gather;     /* packets may be sent in several pieces, or
+                          * one that crosses a page */
     bool can_checksum;   /* NET_CHECKSUMMED may be set when sending */
 };
 
@@ -54,7 +55,10 @@ struct net_handlers {
 /*
  * Opens the n-th interface of the device page and starts to receive.  The
  * handlers are called from events_wait() and events_handle().  NULL if there
- * is no such interface.
+ * is no such interface, or it is open.  All interfaces share the kit's 32
+ * buffers (NET_RX_BUFFERS), in equal parts by how many there are at the first
+ * call.  The back end can write to a buffer at any time, also while the caller
+ * has it.
  */
 struct net *net_open(unsigned int n, const struct net_handlers *handlers);
 

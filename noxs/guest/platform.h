@@ -39,6 +39,9 @@ void *platform_grant_table(unsigned int frames);
 /* Maps it at the first call; NULL if Xen refuses. */
 struct shared_info *platform_shared_info(void);
 
+/* Has Xen put the wall clock into the shared info page. */
+void platform_set_wall_clock(void);
+
 /* Found when they are asked for, because asking costs PVH two hypercalls. */
 struct channel platform_console(void);
 

@@ -88,6 +88,11 @@ struct shared_info *platform_shared_info(void)
     return shared_info;
 }
 
+void platform_set_wall_clock(void)
+{
+    /* It is there when a PV guest starts. */
+}
+
 struct channel platform_console(void)
 {
     return (struct channel){

@@ -182,6 +182,20 @@ void *platform_grant_table(unsigned int frames)
     return map(first * PAGE_SIZE);
 }
 
+/*
+ * Xen fills it in when it learns whether a guest is a 32-bit or a 64-bit one,
+ * which is when a guest says how it wants to be interrupted: not at all.
+ */
+void platform_set_wall_clock(void)
+{
+    struct xen_hvm_param request = {
+        .domid = DOMID_SELF,
+        .index = HVM_PARAM_CALLBACK_IRQ,
+    };
+
+    hypercall2(__HYPERVISOR_hvm_op, HVMOP_set_param, &request);
+}
+
 static uint64_t parameter(unsigned int index)
 {
     struct xen_hvm_param request = { .domid = DOMID_SELF, .index = index };

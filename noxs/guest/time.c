@@ -49,6 +49,8 @@ uint64_t time_wall_ns(void)
 
     if (!shared)
         return 0;
+    if (!shared->wc_version)
+        platform_set_wall_clock();
     do {
         version = __atomic_load_n(&shared->wc_version, __ATOMIC_ACQUIRE);
         boot_ns = ((uint64_t)shared->wc_sec_hi << 32 | shared->wc_sec) *

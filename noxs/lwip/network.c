@@ -25,6 +25,20 @@
 /* After that many it has forgotten everybody. */
 #define FORGET_TICKS (ARP_MAXAGE + 2)
 
+/*
+ * lwIP wants functions of its to be called in certain periods, for ever.  Most
+ * of the calls change nothing, and thousands of guests that wake up each
+ * second to make them would keep their host busy.  So TCP's is called while
+ * there are connections, ARP's and IP's while there was traffic lately; what
+ * ARP's would have done in a long sleep it does after it.
+ */
+static struct {
+    uint64_t tcp; /* when it is due; 0: it is not */
+    uint64_t tick;
+    unsigned int quiet; /* ticks since there was traffic */
+    uint64_t packets;
+} timers;
+
 _Noreturn void network_broken(unsigned int line)
 {
     control_crash(line);
@@ -35,6 +49,7 @@ bool network_open(void)
     unsigned int n = 0;
 
     lwip_init();
+    timers.tick = time_ns() + SECOND;
     while (interface_open(n))
         n++;
     return interface_first();
@@ -118,20 +133,6 @@ const char *network_address(void)
 
 /* ----------------------------------------------------------------- timers */
 
-/*
- * lwIP wants functions of its to be called in certain periods, for ever.  Most
- * of the calls change nothing, and thousands of guests that wake up each
- * second to make them would keep their host busy.  So TCP's is called while
- * there are connections, ARP's and IP's while there was traffic lately; what
- * ARP's would have done in a long sleep it does after it.
- */
-static struct {
-    uint64_t tcp; /* when it is due; 0: it is not */
-    uint64_t tick;
-    unsigned int quiet; /* ticks since there was traffic */
-    uint64_t packets;
-} timers;
-
 static void run_tcp(uint64_t now)
 {
     if (!tcp_active_pcbs && !tcp_tw_pcbs) {
@@ -175,24 +176,27 @@ static uint64_t run_timers(void)
     return next;
 }
 
+uint64_t network_step(void)
+{
+    uint64_t next = run_timers();
+
+    if (interfaces_flush()) {
+        tcp_txnow();
+        interfaces_flush();
+    }
+    return next;
+}
+
 _Noreturn void network_run(const char *name)
 {
     const char *address = network_address();
 
-    timers.tick = time_ns() + SECOND;
     interfaces_flush();
     control_up();
     if (*address)
         print("%s: up on %s\n", name, address);
     else
         print("%s: no network interface with an address\n", name);
-    for (;;) {
-        uint64_t next = run_timers();
-
-        if (interfaces_flush()) {
-            tcp_txnow();
-            interfaces_flush();
-        }
-        events_wait_until(next);
-    }
+    for (;;)
+        events_wait_until(network_step());
 }

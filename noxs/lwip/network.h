@@ -40,6 +40,11 @@ void network_close(struct tcp_pcb *pcb);
  * serves until it is asked to end.  Sleeps while there is nothing to do. */
 _Noreturn void network_run(const char *name);
 
+/* One round of that, for a unikernel that has its own way of waiting for
+ * events: sends what there is to send, and returns the time (time.h) by which
+ * it is to be called again even without an event; 0 if that is never. */
+uint64_t network_step(void);
+
 /* The first interface's address, such as "10.0.120.5/24"; "" if none has
  * one. */
 const char *network_address(void);

@@ -48,9 +48,6 @@ static err_t on_echo_data(void *context, struct tcp_pcb *pcb, struct pbuf *p,
 
     (void)error;
     if (!p) {
-        /* Nothing more comes; a window that is not open looks to lwIP as if
-         * there was something that nobody took. */
-        tcp_recved(pcb, TCP_WND - pcb->rcv_wnd);
         network_close(pcb);
         return ERR_OK;
     }

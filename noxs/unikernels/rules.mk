@@ -7,7 +7,7 @@
 BUILD ?= build
 
 UNIKERNELS := noop hello spin crash reboot chatter parrot deaf scribble \
-    daytime echo http blkcheck
+    selftest daytime echo http blkcheck
 
 # Those that have lwIP (noxs/lwip) linked in.
 NETWORK_UNIKERNELS := daytime echo http
@@ -32,7 +32,7 @@ GUEST_LDFLAGS += $(shell $(GUEST_LD) --help 2>/dev/null | \
 # lwIP's source is fetched, not kept here.  A build below another one, such as
 # build/clang, uses that one's.
 LWIP ?= $(if $(filter build/%,$(BUILD)),build,$(BUILD))/lwip
-LWIP_CPPFLAGS := -Inoxs/lwip -Inoxs/lwip/libc -isystem $(LWIP)/src/src/include
+LWIP_CPPFLAGS := -Inoxs/lwip -isystem $(LWIP)/src/src/include
 lwip_parts := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf \
     tcp tcp_in tcp_out timeouts udp ipv4/etharp ipv4/icmp ipv4/ip4 \
     ipv4/ip4_addr ipv4/ip4_frag) netif/ethernet
@@ -73,7 +73,7 @@ $$(guest_network_$1) \
 $$(NETWORK_UNIKERNELS:%=$(BUILD)/noxs/$1/unikernels/%.o): $(LWIP)/stamp
 $$(guest_network_$1) \
 $$(NETWORK_UNIKERNELS:%=$(BUILD)/noxs/$1/unikernels/%.o): \
-    lwip_cppflags := $$(LWIP_CPPFLAGS)
+    lwip_cppflags := -Inoxs/lwip/libc $$(LWIP_CPPFLAGS)
 
 $$(NETWORK_UNIKERNELS:%=$(BUILD)/unikernels/$1/%): $$(guest_network_$1)
 $$(foreach u,$$(UNIKERNELS),$$(eval $(BUILD)/unikernels/$1/$$u: \

@@ -344,13 +344,13 @@ static int parse_target(struct chaos__item *item, struct parser *parser)
 static int parse_parameters(struct chaos__item *item, struct parser *parser)
 {
     const struct chaos__item_key *key;
-    size_t prefix_length;
+    size_t skipped;
     int rc = 0;
 
     while (rc == 0) {
         chaos__item_skip_blanks(item);
-        rc = parse_prefix(item, parser, &prefix_length);
-        if (rc < 0 || prefix_length > 0)
+        rc = parse_prefix(item, parser, &skipped);
+        if (rc < 0 || skipped > 0)
             continue;
         if (chaos__span_begins(item->rest, "target="))
             return parse_target(item, parser);

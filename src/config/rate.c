@@ -102,7 +102,8 @@ bool chaos__rate_parse(struct chaos__span text, uint64_t *bytes_r,
 /*
  * What is known are the bytes in an interval, what is sought is a number of
  * some unit per second that comes to them.  The bytes grow with the number, so
- * if any number of a unit does, the least one that comes to as much does.
+ * if any number of a unit does, the least one that comes to as much does.  Its
+ * unit is no smaller than the parsed one's, so it fits as that did.
  */
 void chaos__rate_format(uint64_t bytes, uint32_t interval_us,
                         char text[CHAOS__RATE_TEXT_MAX])
@@ -115,7 +116,7 @@ void chaos__rate_format(uint64_t bytes, uint32_t interval_us,
     for (; unit->bits >= 8; unit++) {
         number = (least - 1) / (unit->bits / 8) + 1;
         exact = per_second(number, unit);
-        if (number <= UINT32_MAX && exact <= UINT64_MAX / interval_us &&
+        if (exact <= UINT64_MAX / interval_us &&
             exact * interval_us / US_PER_S == bytes)
             break;
     }

@@ -294,7 +294,9 @@ static int set_nothing(struct chaos__item *item, void *user)
 #define WHY_COLO "chaos has no COLO. Remove it"
 
 static const struct chaos__item_key keys[] = {
-    { .name = "accel", .is_ignored = true, .why = "remove it. xl has no use for it either" },
+    { .name = "accel",
+      .is_ignored = true,
+      .why = "remove it. xl has no use for it either" },
     { .name = "backend", .set = set_backend },
     { .name = "bridge", .set = set_bridge },
     { .name = "devid", .set = set_devid },

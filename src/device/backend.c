@@ -101,6 +101,7 @@ static int look(struct chaos__store *store, struct chaos__end *ends,
     unsigned i;
     int left = 0, rc;
 
+    chaos__store_forget_events(store);
     for (i = 0; i < count; i++)
         if (!*connected(&ends[i]))
             chaos__end_read(store, &ends[i], "state", ends[i].state,

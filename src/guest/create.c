@@ -10,6 +10,7 @@
 #include "build/elf.h"
 #include "build/image.h"
 #include "build/shell.h"
+#include "clock.h"
 #include "device/device.h"
 #include "devices.h"
 #include "uuid.h"
@@ -25,6 +26,7 @@
 
 /* As libxl's LIBXL_INIT_TIMEOUT: a back end takes milliseconds. */
 #define BACKEND_TIMEOUT_MS 10000
+#define DYING_TIMEOUT_US 2000000
 
 /* The files of a guest, open and checked. */
 struct files {
@@ -129,6 +131,17 @@ static void flavor(const struct chaos_config *config, const struct files *files,
 
 /* ------------------------------------------------------------- prepare */
 
+/* Xen gives a domid again when its domain has gone, also one that went without
+ * us: what that has left must not be taken for the new one's. */
+static void forget_predecessor(struct chaos *chaos, uint32_t domid)
+{
+    struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
+    struct chaos__hv_domain domain;
+
+    if (slot)
+        chaos__guest_look(chaos, slot, &domain, NULL);
+}
+
 static int make_domain(struct chaos *chaos, const struct chaos_config *config,
                        struct chaos__slot *slot, struct chaos__shell *shell,
                        struct chaos_error *err)
@@ -147,6 +160,7 @@ static int make_domain(struct chaos *chaos, const struct chaos_config *config,
     rc = chaos__hv_domain_create(chaos->hv, &create, &shell->domid, err);
     if (rc < 0)
         return rc;
+    forget_predecessor(chaos, shell->domid);
     return chaos__registry_set_domid(chaos->registry, slot, shell->domid, err);
 }
 
@@ -344,6 +358,25 @@ static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
     return rc < 0 ? rc : chaos__guest_settle(chaos, taken, &domain, NULL);
 }
 
+/* Waits for a domain that is destroyed and still there, because a back end has
+ * not let go of it yet.  False: it is not destroyed, or does not go. */
+static bool await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
+{
+    int64_t until_us = chaos__now_us() + DYING_TIMEOUT_US;
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+    struct chaos__hv_domain domain;
+    int rc;
+
+    while ((rc = chaos__hv_domain_info(chaos->hv, domid, &domain, NULL)) == 0 &&
+           memcmp(domain.handle, uuid, CHAOS__HANDLE_SIZE) == 0) {
+        if (!domain.dying || chaos__now_us() > until_us)
+            return false;
+        usleep((useconds_t)pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+    }
+    return rc == 0 || rc == CHAOS_ENOGUEST;
+}
+
 /* A UUID that the user chose must be no other domain's: repair finds a
  * domain whose domid was not recorded by it. */
 static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
@@ -360,6 +393,8 @@ static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
         rc = chaos__find_by_handle(chaos, uuid, &domid, err);
     if (rc <= 0)
         return rc;
+    if (await_gone(chaos, domid, uuid))
+        return 0;
     return chaos__fail(err, CHAOS_EEXIST,
                        "uuid: domain %u has this UUID; choose another, or "
                        "none",

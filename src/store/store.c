@@ -203,21 +203,26 @@ static int fail_protocol(struct chaos_error *err)
                        "sense");
 }
 
+/* Whether a whole message is there: 1, 0, or an error. */
+static int look_for_message(const struct chaos__store *store,
+                            struct header *header_r, struct chaos_error *err)
+{
+    if (store->in_length < sizeof(*header_r))
+        return 0;
+    memcpy(header_r, store->in, sizeof(*header_r));
+    if (header_r->length > CHAOS__STORE_PAYLOAD_MAX)
+        return fail_protocol(err);
+    return store->in_length >= sizeof(*header_r) + header_r->length;
+}
+
 /* Receives until a whole message is there: 1, 0 when the time is up, or an
  * error. */
 static int receive(struct chaos__store *store, int timeout_ms,
                    struct header *header_r, struct chaos_error *err)
 {
-    int got;
+    int rc, got;
 
-    for (;;) {
-        if (store->in_length >= sizeof(*header_r)) {
-            memcpy(header_r, store->in, sizeof(*header_r));
-            if (header_r->length > CHAOS__STORE_PAYLOAD_MAX)
-                return fail_protocol(err);
-            if (store->in_length >= sizeof(*header_r) + header_r->length)
-                return 1;
-        }
+    while ((rc = look_for_message(store, header_r, err)) == 0) {
         got = chaos__hv_store_receive(
             store->stream, store->in + store->in_length,
             sizeof(store->in) - store->in_length, timeout_ms, err);
@@ -225,6 +230,7 @@ static int receive(struct chaos__store *store, int timeout_ms,
             return got;
         store->in_length += (size_t)got;
     }
+    return rc;
 }
 
 static const char *payload(const struct chaos__store *store)
@@ -360,7 +366,8 @@ int chaos__store_run(struct chaos__store *store, struct chaos_error *err)
     if (rc == CHAOS_ENOMEM)
         chaos__fail_memory(err);
     else if (rc < 0)
-        chaos__fail(err, rc, "XenStore: a request is too long");
+        chaos__fail(err, rc,
+                    "XenStore: a request is too long, or there are too many");
     else if (store->count > 0)
         rc = send_queued(store, err);
     if (rc == 0)
@@ -370,6 +377,17 @@ int chaos__store_run(struct chaos__store *store, struct chaos_error *err)
     store->out_length = 0;
     store->queue_rc = 0;
     return rc;
+}
+
+void chaos__store_forget_events(struct chaos__store *store)
+{
+    struct header header;
+
+    /* Those behind the last answer have been received, but not looked at. */
+    while (look_for_message(store, &header, NULL) > 0 &&
+           header.type == TYPE_WATCH_EVENT)
+        consume(store, &header);
+    store->event_count = 0;
 }
 
 int chaos__store_wait(struct chaos__store *store, int timeout_ms, char *token,

@@ -53,6 +53,10 @@ void chaos__store_unwatch(struct chaos__store *store, const char *path,
  * is an error; the first error is reported. */
 int chaos__store_run(struct chaos__store *store, struct chaos_error *err);
 
+/* Forgets the events that have come: for who reads, after this, all that they
+ * could tell of. */
+void chaos__store_forget_events(struct chaos__store *store);
+
 /* Waits for an event: 1 with its token, 0 when `timeout_ms` are over, or an
  * error. */
 int chaos__store_wait(struct chaos__store *store, int timeout_ms, char *token,

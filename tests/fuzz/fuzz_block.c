@@ -23,6 +23,7 @@ static struct {
     struct input input;
     void *in_flight[REQUESTS]; /* the memory */
     unsigned int count;
+    bool kept; /* the back end did not give a grant back */
 } fuzz;
 
 static void step(void);
@@ -109,8 +110,10 @@ static void answer(uint8_t bits, uint16_t value)
         response.operation = value;
     if (bits & 4)
         response.id = value;
-    if (bits & 8) /* still mapped */
+    if (bits & 8) { /* still mapped */
         world_use(slot->req.seg[0].gref, WORLD_BACKEND, false);
+        fuzz.kept = true;
+    }
     slot->rsp = response;
     fuzz.ring->rsp_prod++;
 }
@@ -151,12 +154,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = { data, size };
+    bool in_flight = false;
 
     start(input_u8(&input));
     fuzz.input = input;
     while (fuzz.input.left)
         step();
-    for (unsigned int i = 0; i < fuzz.count; i++)
+    for (unsigned int i = 0; i < fuzz.count; i++) {
+        in_flight |= fuzz.in_flight[i] != NULL;
         free(fuzz.in_flight[i]);
+    }
+    /* Nobody can use what was said to be the caller's again. */
+    if (!in_flight && !fuzz.kept && world_granted() != 0)
+        abort();
     return 0;
 }

@@ -29,6 +29,7 @@ static struct {
     /* What a packet's memory is until it was sent, by cookie. */
     char *sending[PACKETS];
     unsigned int packet_count;
+    bool kept; /* the back end did not give a grant back */
 } fuzz;
 
 static void step(void);
@@ -133,6 +134,7 @@ static void use_grant(uint32_t reference, bool keep)
 
     if (page && !keep)
         world_end_use(reference);
+    fuzz.kept |= keep;
 }
 
 /* A response as it should be, from the request in its place but for one
@@ -217,12 +219,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = { data, size };
+    bool in_flight = false;
 
     start(input_u8(&input));
     fuzz.input = input;
     while (fuzz.input.left)
         step();
-    for (unsigned int i = 0; i < fuzz.packet_count; i++)
+    for (unsigned int i = 0; i < fuzz.packet_count; i++) {
+        in_flight |= fuzz.sending[i] != NULL;
         free(fuzz.sending[i]);
+    }
+    /* Nobody can read what was said to be the caller's again. */
+    if (!in_flight && !fuzz.kept && world_granted() != BUFFERS)
+        abort();
     return 0;
 }

@@ -17,12 +17,12 @@ cd "$work" || exit 1
 
 # check NAME COMMAND...: one line of TAP, with the output when it fails.
 check() {
-    local name=$1 output status
+    local name=$1 output status start=$SECONDS
     shift
     output=$("$@" 2>&1 </dev/null)
     status=$?
     if [ $status -eq 0 ]; then
-        echo "ok - $suite: $name"
+        echo "ok - $suite: $name # $((SECONDS - start)) s"
     else
         echo "not ok - $suite: $name"
         printf '%s\n' "status $status: $*" "$output" | sed 's/^/#   /'

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Models of Linux's back ends (drivers/net/xen-netback/xenbus.c and
- * drivers/block/xen-blkback/xenbus.c): what they read, in two steps (looking
- * at a new device, connecting it), what they hold while they are connected,
- * and when they let go.
+ * drivers/block/xen-blkback/xenbus.c): what they read, step by step (looking
+ * at a new device, making its interface, connecting it), what they hold while
+ * they are connected, and when they let go.
  */
 #include "fake_state.h"
 
@@ -87,8 +87,7 @@ static void let_go(struct fake_backend *backend)
     backend->is_connected = false;
 }
 
-/* Of the back ends that were told to go, those whose time has come. */
-void fake_backends_leave(void)
+static void leave_now(bool all)
 {
     struct fake_backend *backend;
     unsigned i, leaving = 0;
@@ -97,7 +96,7 @@ void fake_backends_leave(void)
         backend = &fake_state->backends[i];
         if (!backend->is_used || !backend->is_leaving)
             continue;
-        if (fake_state->calls < backend->leave_at) {
+        if (!all && fake_state->calls < backend->leave_at) {
             leaving++;
             continue;
         }
@@ -106,6 +105,12 @@ void fake_backends_leave(void)
         backend->is_used = !backend->is_gone;
     }
     fake_state->leaving = leaving;
+}
+
+/* Of the back ends that were told to go, those whose time has come. */
+void fake_backends_leave(void)
+{
+    leave_now(false);
 }
 
 static void leave(struct fake_backend *backend)
@@ -130,9 +135,9 @@ void fake_backends_notice(void)
             leave(backend);
         } else if (!backend->is_closed &&
                    state_of(backend->front) == STATE_NONE) {
-            /* Its front end has gone, not it: as the kernel unregisters it,
+            /* Its front end has gone, not it: the kernel unregisters it, and
              * its directory stays. */
-            backend->is_closed = true;
+            backend->is_gone = true;
             set_state(backend, STATE_CLOSED);
             leave(backend);
         }
@@ -263,7 +268,7 @@ static bool connect_vbd(struct fake_backend *backend)
     return true;
 }
 
-/* The second step; false: it has nothing to do. */
+/* The last step; false: its time has not come. */
 static bool connect(struct fake_backend *backend)
 {
     const bool is_vif = backend->type == FAKE_VIF;
@@ -285,19 +290,22 @@ static bool connect(struct fake_backend *backend)
 
 static bool look_at_vif(struct fake_backend *backend)
 {
-    char name[32];
     uint32_t handle;
 
-    if (!need(backend, backend->directory, "script") ||
-        !need_number(backend, backend->directory, "handle", &handle))
-        return false;
-    snprintf(name, sizeof(name), "vif%u.%u", backend->domid, handle);
-    if (!fake_interface_add(name, backend->domid, backend->id)) {
+    return need(backend, backend->directory, "script") &&
+           need_number(backend, backend->directory, "handle", &handle);
+}
+
+/* After its state, of which alone an event tells. */
+static void make_interface(struct fake_backend *backend)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "vif%u.%u", backend->domid, backend->id);
+    if (fake_interface_add(name, backend->domid, backend->id))
+        backend->has_interface = true;
+    else
         refuse(backend, EEXIST, "creating interface");
-        return false;
-    }
-    backend->has_interface = true;
-    return true;
 }
 
 static bool open_device(struct fake_backend *backend, uint32_t major,
@@ -390,6 +398,19 @@ static struct fake_backend *find(enum fake_backend_type type, uint32_t domid,
     return NULL;
 }
 
+/* The next step of one that has looked; false: it has nothing to do. */
+static bool go_on(struct fake_backend *backend)
+{
+    if (backend->is_closed || backend->is_connected)
+        return false;
+    if (backend->type == FAKE_VIF && !backend->has_interface) {
+        make_interface(backend);
+        return true;
+    }
+    return fake_state->moods[backend->type] != FAKE_BACKEND_STUCK &&
+           connect(backend);
+}
+
 static bool step(enum fake_backend_type type, const char *domid_name,
                  const char *id_name)
 {
@@ -402,8 +423,7 @@ static bool step(enum fake_backend_type type, const char *domid_name,
     if (mood == FAKE_BACKEND_SILENT || mood == FAKE_BACKEND_ABSENT)
         return false;
     if (backend)
-        return !backend->is_closed && !backend->is_connected &&
-               mood != FAKE_BACKEND_STUCK && connect(backend);
+        return go_on(backend);
     snprintf(directory, sizeof(directory), BACKEND "/%s/%u/%u",
              type_names[type], domid, id);
     /* One in any other state is not new: the kernel ignores it. */
@@ -419,6 +439,12 @@ bool fake_backends_step(void)
     struct fake_node *all, *domid, *id;
     char path[64];
 
+    /* One thread of the kernel does all of this, in the order in which it was
+     * told: those that go are gone before it looks at what is new. */
+    if (fake_state->leaving) {
+        leave_now(true);
+        return true;
+    }
     for (type = 0; type < FAKE_BACKEND_TYPES; type++) {
         snprintf(path, sizeof(path), BACKEND "/%s", type_names[type]);
         all = fake_tree_find(path);

@@ -61,6 +61,14 @@ int chaos__dom0_bridge(const char *name, uint32_t *mtu_r,
     return fake_leave(&this_call, rc);
 }
 
+bool chaos__dom0_has_interface(const char *name)
+{
+    struct fake_call this_call;
+
+    fake_enter(&this_call, FAKE_HV_HAS_INTERFACE, NULL);
+    return fake_leave(&this_call, find_interface(name) != NULL);
+}
+
 static int join(struct fake_interface *interface, const char *new_name,
                 const char *bridge, uint32_t mtu, struct chaos_error *err)
 {

@@ -59,7 +59,7 @@ void fake_backend_set_mood(enum fake_backend_type type,
 /* They do not wait until somebody waits for them. */
 void fake_backend_set_eager(bool eager);
 /* They let go of a domain only so many calls of the seam after they were told
- * to, as a kernel thread would. */
+ * to, or when they do something else, as a kernel thread would. */
 void fake_backend_set_lag(unsigned calls);
 
 /* How many are connected to the domain. */

@@ -697,6 +697,23 @@ static void exchange(uint64_t *frames, uint64_t a, uint64_t b)
     frames[b] = frame;
 }
 
+/* What was granted before must be on the pages that are mapped for rings when
+ * the guest starts. */
+static void check_pv_rings(const struct fake_hv_domain *domain,
+                           const uint64_t *frames, unsigned rings)
+{
+    unsigned reference, i;
+
+    for (reference = 0; reference < FAKE_HV_GRANTS; reference++) {
+        if (!domain->grants[reference].is_granted)
+            continue;
+        for (i = 0; i < rings && frames[i] != domain->grants[reference].frame;)
+            i++;
+        if (i == rings)
+            fake_offence("grant %u is of no ring's page", reference);
+    }
+}
+
 /* The builder allocates behind the images.  The shared pages are full of
  * rubbish, but for what it clears. */
 static void place_pv_pages(struct fake_hv_domain *domain,
@@ -710,6 +727,7 @@ static void place_pv_pages(struct fake_hv_domain *domain,
     build->control_frame = build->control_page ? build->frames[next++] : 0;
     for (i = 0; i < build->rings; i++)
         exchange(build->frames, next + i, build->pages - build->rings + i);
+    check_pv_rings(domain, build->frames + next, build->rings);
     domain->console_frame = build->console_frame;
     domain->store_frame = build->store_frame;
     domain->control_frame = build->control_frame;

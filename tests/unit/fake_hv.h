@@ -54,6 +54,7 @@
     X(STORE_RECEIVE, "store_receive")                                          \
     X(BACKEND, "backend")                                                      \
     X(BRIDGE, "bridge")                                                        \
+    X(HAS_INTERFACE, "has_interface")                                          \
     X(JOIN, "join")                                                            \
     X(DISK_OPEN, "disk_open")                                                  \
     X(DISK_ATTACH, "disk_attach")                                              \

@@ -21,8 +21,8 @@
  * page is valid and lists nothing. */
 void world_reset(void);
 
-/* The device page, NULL'ed by world_without_page(). */
 struct noxs_page *world_page(void);
+/* As if another toolstack had started the guest. */
 void world_without_page(void);
 /* Adds an entry as the toolstack would, `size` bytes by its header. */
 void world_add(const void *entry);

@@ -325,6 +325,15 @@ struct chaos_config *support_config(struct support_world *world,
     return config;
 }
 
+char *support_disk(struct support_world *world, const char *name, off_t size)
+{
+    char *path = support_path(world->directory, name);
+
+    support_write_file(path, "", 0);
+    must(truncate(path, size) == 0, path);
+    return path;
+}
+
 unsigned support_count_slots(struct support_world *world)
 {
     struct chaos__registry *registry;

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A new directory under $TMPDIR; the caller frees it with
  * support_remove_directory(), which removes all that is in it. */
@@ -78,6 +79,9 @@ void support_reopen(struct support_world *world);
 struct chaos_config *support_config(struct support_world *world,
                                     const char *name, const char *type,
                                     const char *kernel, const char *more);
+
+/* A raw disk of so many bytes; the caller frees its path. */
+char *support_disk(struct support_world *world, const char *name, off_t size);
 
 /* Slots in use, in the registry of the world. */
 unsigned support_count_slots(struct support_world *world);

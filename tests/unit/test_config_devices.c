@@ -397,6 +397,7 @@ static void test_disk_fields(void **state)
           " /a,b=c:d", "xvda", 51712, CHAOS__DISK_SHARED_WRITE, false },
         { "vdev=xvda,target=/a,,", "/a,", "xvda", 51712, CHAOS__DISK_WRITE,
           false },
+        { ",,xvda,target=/a", "/a", "xvda", 51712, CHAOS__DISK_WRITE, false },
         { "cdrom,/a,,xvdd", "/a", "xvdd", 51760, CHAOS__DISK_READ_ONLY, true },
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every operation, failing and dying at every call to the hypervisor: what it
  * leaves is what it found, or what the next process makes good. */
+#include "fake_dom0.h"
 #include "fake_hv.h"
 #include "support.h"
 
@@ -21,21 +22,29 @@ static struct support_world *world;
 struct flavor {
     const char *type, *more;
     bool plain, packed, ramdisk;
+    bool devices, eager; /* eager: the back ends, see fake_dom0.h */
 };
 
 static const struct flavor flavors[] = {
-    { "pvh", "", false, false, false },
-    { "pvh", "", true, false, false },
-    { "pvh", "", false, true, false },
-    { "pvh", "vcpus=2\ncpus=\"0-1\"\n", false, false, true },
-    { "pvh", "uuid=\"11111111-2222-3333-4444-555555555555\"\n", false, false,
-      false },
-    { "pv", "", false, false, false },
-    { "pv", "", false, true, true },
+    { .type = "pvh", .more = "" },
+    { .type = "pvh", .more = "", .plain = true },
+    { .type = "pvh", .more = "", .packed = true },
+    { .type = "pvh", .more = "vcpus=2\ncpus=\"0-1\"\n", .ramdisk = true },
+    { .type = "pvh",
+      .more = "uuid=\"11111111-2222-3333-4444-555555555555\"\n" },
+    { .type = "pv", .more = "" },
+    { .type = "pv", .more = "", .packed = true, .ramdisk = true },
+    { .type = "pvh", .more = "", .devices = true },
+    { .type = "pv", .more = "", .devices = true, .eager = true },
 };
+
+#define FLAVORS (sizeof(flavors) / sizeof(flavors[0]))
+#define BARE (&flavors[0])
+#define WITH_DEVICES (&flavors[FLAVORS - 2])
 
 static const struct flavor *flavor;
 static uint32_t domid;
+static char *disk;
 
 static int create(struct chaos *chaos, struct chaos_error *err)
 {
@@ -44,12 +53,17 @@ static int create(struct chaos *chaos, struct chaos_error *err)
                                           : world->noxs_kernel;
     struct chaos_config *config;
     char more[1024];
+    size_t used;
     int rc;
 
-    snprintf(more, sizeof(more), "%s%s%s%s\n", flavor->more,
-             flavor->ramdisk ? "ramdisk=\"" : "",
-             flavor->ramdisk ? world->ramdisk : "",
-             flavor->ramdisk ? "\"" : "");
+    used = (size_t)snprintf(more, sizeof(more), "%s%s%s%s\n", flavor->more,
+                            flavor->ramdisk ? "ramdisk=\"" : "",
+                            flavor->ramdisk ? world->ramdisk : "",
+                            flavor->ramdisk ? "\"" : "");
+    if (flavor->devices)
+        snprintf(more + used, sizeof(more) - used,
+                 "vif=['vifname=web']\ndisk=['%s,raw,xvda,w']\n", disk);
+    fake_backend_set_eager(flavor->eager);
     config = support_config(world, "g", flavor->type, kernel, more);
     rc = chaos_guest_create(chaos, config, 0, NULL, err);
     chaos_config_free(config);
@@ -186,7 +200,7 @@ static void create_fails_anywhere(void **state)
     int rc;
 
     (void)state;
-    for (flavor = flavors; flavor < flavors + 7; flavor++) {
+    for (flavor = flavors; flavor < flavors + FLAVORS; flavor++) {
         for (n = 1; n < CALLS_MAX; n++) {
             memset(&err, 0, sizeof(err));
             fake_hv_reset_counts();
@@ -215,7 +229,7 @@ static void create_loses_xen_anywhere(void **state)
     int rc;
 
     (void)state;
-    for (flavor = flavors; flavor < flavors + 7; flavor++) {
+    for (flavor = flavors; flavor < flavors + FLAVORS; flavor++) {
         for (n = 1; n < CALLS_MAX; n++) {
             memset(&err, 0, sizeof(err));
             fake_hv_reset_counts();
@@ -241,7 +255,7 @@ static void create_dies_anywhere(void **state)
 
     (void)state;
     FOR_DEATHS(when)
-    for (flavor = flavors; flavor < flavors + 7; flavor++) {
+    for (flavor = flavors; flavor < flavors + FLAVORS; flavor++) {
         for (n = 1; dies(create, n, when); n++) {
             must(list);
             if (look_up("g")) {
@@ -260,13 +274,12 @@ static void create_dies_anywhere(void **state)
 }
 
 /* The process that repairs dies too, and the one after it. */
-static void repair_dies_anywhere(void **state)
+static void repair_dies(const struct flavor *of)
 {
     unsigned n, m;
     bool more;
 
-    (void)state;
-    flavor = &flavors[0];
+    flavor = of;
     FOR_DEATHS(when)
     for (n = 1; dies(create, n, FAKE_HV_AFTER); n++) {
         for (m = 1, more = true; more; m++)
@@ -282,11 +295,18 @@ static void repair_dies_anywhere(void **state)
     assert_nothing_left(0, "repaired");
 }
 
+static void repair_dies_anywhere(void **state)
+{
+    (void)state;
+    repair_dies(BARE);
+    repair_dies(WITH_DEVICES);
+}
+
 /* ------------------------------------------------ operations on a guest */
 
-static void make_guest(void)
+static void make_guest(const struct flavor *of)
 {
-    flavor = &flavors[0];
+    flavor = of;
     must(create);
     domid = look_up("g");
     assert_int_not_equal(domid, 0);
@@ -308,7 +328,7 @@ static void assert_whole_or_gone(unsigned n, const char *how)
     assert_nothing_left(n, how);
 }
 
-static void fails_anywhere(operation_fn operation)
+static void fails_anywhere(const struct flavor *of, operation_fn operation)
 {
     struct chaos_error err;
     unsigned n, calls;
@@ -316,7 +336,7 @@ static void fails_anywhere(operation_fn operation)
 
     for (n = 1;; n++) {
         assert_true(n < CALLS_MAX);
-        make_guest();
+        make_guest(of);
         memset(&err, 0, sizeof(err));
         fake_hv_reset_counts();
         fake_hv_fail_at(n, CHAOS_EFAILED);
@@ -333,14 +353,14 @@ static void fails_anywhere(operation_fn operation)
     }
 }
 
-static void dies_anywhere(operation_fn operation)
+static void dies_anywhere(const struct flavor *of, operation_fn operation)
 {
     bool more = true;
     unsigned n;
 
     FOR_DEATHS(when)
     for (n = 1, more = true; more; n++) {
-        make_guest();
+        make_guest(of);
         more = dies(operation, n, when);
         assert_whole_or_gone(n, "dies");
     }
@@ -349,60 +369,80 @@ static void dies_anywhere(operation_fn operation)
 static void destroy_fails_anywhere(void **state)
 {
     (void)state;
-    fails_anywhere(destroy);
+    fails_anywhere(BARE, destroy);
+    fails_anywhere(WITH_DEVICES, destroy);
 }
 
 static void destroy_dies_anywhere(void **state)
 {
     (void)state;
-    dies_anywhere(destroy);
+    dies_anywhere(BARE, destroy);
+    dies_anywhere(WITH_DEVICES, destroy);
 }
 
 static void shutdown_fails_anywhere(void **state)
 {
     (void)state;
-    fails_anywhere(shut_down);
+    fails_anywhere(BARE, shut_down);
 }
 
 static void shutdown_dies_anywhere(void **state)
 {
     (void)state;
-    dies_anywhere(shut_down);
+    dies_anywhere(BARE, shut_down);
 }
 
 static void rename_fails_anywhere(void **state)
 {
     (void)state;
-    fails_anywhere(rename_it);
+    fails_anywhere(BARE, rename_it);
 }
 
 static void rename_dies_anywhere(void **state)
 {
     (void)state;
-    dies_anywhere(rename_it);
+    dies_anywhere(BARE, rename_it);
 }
 
 static void console_fails_anywhere(void **state)
 {
     (void)state;
-    fails_anywhere(open_console);
+    fails_anywhere(BARE, open_console);
 }
 
 static void console_dies_anywhere(void **state)
 {
     (void)state;
-    dies_anywhere(open_console);
+    dies_anywhere(BARE, open_console);
+}
+
+/* The back ends are told by a process that dies, and let go later. */
+static void destroy_dies_with_late_back_ends(void **state)
+{
+    bool more = true;
+    unsigned n, i;
+
+    (void)state;
+    FOR_DEATHS(when)
+    for (n = 1, more = true; more; n++) {
+        make_guest(WITH_DEVICES);
+        fake_backend_set_lag(12);
+        more = dies(destroy, n, when);
+        for (i = 0; i < 8; i++)
+            must(list);
+        fake_backend_set_lag(0);
+        assert_whole_or_gone(n, "dies, and back ends are late");
+    }
 }
 
 /* A restart is a destroy and a create: at worst the guest is gone. */
-static void restart_fails_anywhere(void **state)
+static void restart_fails(const struct flavor *of)
 {
     unsigned n, calls;
 
-    (void)state;
     for (n = 1;; n++) {
         assert_true(n < CALLS_MAX);
-        make_guest();
+        make_guest(of);
         fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
         fake_hv_reset_counts();
         fake_hv_fail_at(n, CHAOS_EFAILED);
@@ -415,19 +455,32 @@ static void restart_fails_anywhere(void **state)
     }
 }
 
-static void restart_dies_anywhere(void **state)
+static void restart_fails_anywhere(void **state)
+{
+    (void)state;
+    restart_fails(BARE);
+    restart_fails(WITH_DEVICES);
+}
+
+static void restart_dies(const struct flavor *of)
 {
     bool more = true;
     unsigned n;
 
-    (void)state;
     FOR_DEATHS(when)
     for (n = 1, more = true; more; n++) {
-        make_guest();
+        make_guest(of);
         fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
         more = dies(list, n, when);
         assert_whole_or_gone(n, "dies");
     }
+}
+
+static void restart_dies_anywhere(void **state)
+{
+    (void)state;
+    restart_dies(BARE);
+    restart_dies(WITH_DEVICES);
 }
 
 /* An orphan that Xen does not let go stays for the next look. */
@@ -439,7 +492,7 @@ static void stubborn_orphan_is_tried_again(void **state)
     size_t count;
 
     (void)state;
-    flavor = &flavors[0];
+    flavor = BARE;
     assert_true(dies(create, 6, FAKE_HV_BEFORE));
     chaos = support_open(w);
     fake_hv_fail_next(FAKE_HV_DOMAIN_DESTROY, CHAOS_EFAILED);
@@ -495,7 +548,7 @@ static void counts_of_a_cold_create(void **state)
     enum fake_hv_call call;
 
     (void)state;
-    flavor = &flavors[0];
+    flavor = BARE;
     fake_hv_reset_counts();
     must(create);
     for (call = 0; call < FAKE_HV_CALL_COUNT; call++)
@@ -510,6 +563,7 @@ static int setup(void **state)
 {
     (void)state;
     world = support_world_new();
+    disk = support_disk(world, "disk", 4096);
     return 0;
 }
 
@@ -518,6 +572,7 @@ static int teardown(void **state)
     (void)state;
     support_world_free(world);
     world = NULL;
+    free(disk);
     return 0;
 }
 
@@ -526,14 +581,23 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(create_fails_anywhere),          TEST(create_loses_xen_anywhere),
-        TEST(create_dies_anywhere),           TEST(repair_dies_anywhere),
-        TEST(destroy_fails_anywhere),         TEST(destroy_dies_anywhere),
-        TEST(shutdown_fails_anywhere),        TEST(shutdown_dies_anywhere),
-        TEST(rename_fails_anywhere),          TEST(rename_dies_anywhere),
-        TEST(console_fails_anywhere),         TEST(console_dies_anywhere),
-        TEST(restart_fails_anywhere),         TEST(restart_dies_anywhere),
-        TEST(stubborn_orphan_is_tried_again), TEST(counts_of_a_cold_create),
+        TEST(create_fails_anywhere),
+        TEST(create_loses_xen_anywhere),
+        TEST(create_dies_anywhere),
+        TEST(repair_dies_anywhere),
+        TEST(destroy_fails_anywhere),
+        TEST(destroy_dies_anywhere),
+        TEST(destroy_dies_with_late_back_ends),
+        TEST(shutdown_fails_anywhere),
+        TEST(shutdown_dies_anywhere),
+        TEST(rename_fails_anywhere),
+        TEST(rename_dies_anywhere),
+        TEST(console_fails_anywhere),
+        TEST(console_dies_anywhere),
+        TEST(restart_fails_anywhere),
+        TEST(restart_dies_anywhere),
+        TEST(stubborn_orphan_is_tried_again),
+        TEST(counts_of_a_cold_create),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+# 200 guests with devices come and go: what XenStore, dom0's kernel and Xen have
+# is counted before and after.
+. "$(dirname "$0")/../lib.sh"
+
+truncate -s 4M disk.img
+guest() { # TYPE
+    config "$1" noop 'vif = [""]' "disk = [\"$work/disk.img,raw,xvda,w\"]" >noop.cfg
+}
+
+count() {
+    echo "nodes $(xenstore-ls -f | wc -l)"
+    echo "loops $(losetup -l | wc -l)"
+    echo "interfaces $(ip link | grep -c '^[0-9]')"
+    echo "domains $(xl list | wc -l)"
+    # Ports that back ends have bound, and grants that they have mapped.
+    echo "interrupts $(grep -c xen-dyn /proc/interrupts)"
+    echo "back ends $(ls /sys/bus/xen-backend/devices | wc -l)"
+    echo "free $(free_kb)"
+}
+
+cycle() { # TIMES
+    local i
+    for i in $(seq "$1"); do
+        chaos create -q noop.cfg && chaos destroy noop || return
+    done
+}
+
+two_hundred() { # TYPE
+    guest "$1"
+    cycle 3 || return # what is made once, is made here
+    until_true 10 settled || return
+    count >before
+    cycle 100 || return
+    until_true 20 same_again
+    local rc=$?
+    diff before after
+    return $rc
+}
+settled() { [ -z "$(ls /sys/bus/xen-backend/devices)" ] && [ "$(xl list | wc -l)" = 2 ]; }
+same_again() { count >after && cmp -s before after; }
+
+failing() { # creates that fail late, when all but the start is done
+    guest "$1"
+    count >before
+    local i
+    for i in $(seq 20); do
+        chaos create -q noop.cfg 'vif=["", "vifname=xenbr0"]' 2>/dev/null && return 1
+    done
+    until_true 20 same_again
+    local rc=$?
+    diff before after
+    return $rc
+}
+
+killed() { # kill -9 in the middle of creates with devices
+    guest "$1"
+    count >before
+    local i pid hits=0
+    for i in $(seq 25); do
+        chaos create -q noop.cfg &
+        pid=$!
+        sleep "0.$(printf %03d $((RANDOM % 250)))"
+        kill -9 $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        [ $? = 137 ] && hits=$((hits + 1))
+        chaos list >/dev/null 2>&1
+        chaos domid noop >/dev/null 2>&1 && { chaos destroy noop || return; }
+    done
+    echo "killed $hits of 25 before their end"
+    until_true 20 same_again
+    local rc=$?
+    diff before after
+    [ $rc = 0 ] && [ "$hits" -ge 3 ]
+}
+
+xl_destroyed() { # another toolstack takes the domain and leaves its devices
+    guest "$1"
+    count >before
+    local domid
+    domid=$(chaos create noop.cfg) && xl destroy "$domid" 2>/dev/null
+    gone noop
+    until_true 20 same_again
+    local rc=$?
+    diff before after
+    return $rc
+}
+
+for type in pvh pv; do
+    suite=leaks/$type
+    check "100 cycles with a vif and a vbd" two_hundred $type
+    check "creates that fail" failing $type
+    check "kill -9" killed $type
+    check "a guest that xl destroyed" xl_destroyed $type
+done
