@@ -1,85 +1,96 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# about: create, destroy and list, by xl and by chaos, at 1, 10 and 50 guests
-# lab: --icount --timeout 900
+# about: create, destroy and list, by xl and by chaos, without and with devices
+# lab: --icount --timeout 1500
 #
-# Runs in dom0.  Each figure is the median of a few runs, all with exactly so
-# many guests running that the same toolstack has made; the one that is created
-# and destroyed comes on top.  A point that could not be measured is left out.
+# Runs in dom0.  Each figure is the median of a few runs.  Without devices all
+# are with exactly so many guests running that the same toolstack has made; the
+# one that is created and destroyed comes on top.  With devices it is alone.
 
-set -u
 levels="1 10 50"
-: "${CHAOS_ROOT:?run it through bench/run}"
+address=10.0.120.10
+. "$CHAOS_ROOT/bench/lib.bash"
+fetch chaos bench/spawn bench/empty bench/inprocess bench/answer unikernels
 
-# In memory: a read through /chaos waits for the host.
-work=$(mktemp -d /tmp/bench.XXXXXX) && cd "$work" || exit 1
-cp "$CHAOS_ROOT"/build/chaos "$CHAOS_ROOT"/build/bench/{spawn,empty,inprocess} . &&
-    cp -r "$CHAOS_ROOT/build/unikernels" . || exit 1
-export PATH=$work:$PATH CHAOS_RUN_DIR=$work/run
-
-say() { echo "bench: $*" >&2; }
-
+truncate -s 4M disk.img
 for type in pvh pv; do
-    printf '%s\n' "type = \"$type\"" "kernel = \"$work/unikernels/$type/noop\"" \
-        'memory = 4' >$type.cfg
-    # libxl counts a paging pool that is too small for so small a guest.
-    { cat $type.cfg; [ $type = pv ] || echo 'shadow_memory = 1'; } >xl-$type.cfg
+    for devices in none vif vbd vif-vbd; do
+        guest=daytime
+        [ $devices != none ] || guest=noop
+        vif="vif = [\"bridge=xenbr0\"]"
+        {
+            printf '%s\n' "type = \"$type\"" 'memory = 4' \
+                "kernel = \"$work/unikernels/$type/$guest\""
+            [[ $devices != *vbd* ]] ||
+                echo "disk = [\"format=raw,vdev=xvda,access=rw,target=$work/disk.img\"]"
+        } >config
+        {
+            cat config
+            [[ $devices != vif* ]] || echo "${vif/xenbr0/xenbr0,ip=$address/24}"
+        } >chaos-$type-$devices.cfg
+        {
+            cat config
+            [[ $devices != vif* ]] || echo "$vif"
+            # libxl counts a paging pool that is too small for so small a guest.
+            [ $type = pv ] || echo 'shadow_memory = 1'
+        } >xl-$type-$devices.cfg
+    done
 done
 
-# Until what the last command has left to others is done; costs no real time.
-settle() { sleep 0.3; }
-
-median() { sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'; }
-
-points=()
-point() { # TOOL OP TYPE REGISTRY RUNNING, and the runs' nanoseconds on stdin
-    local ns registry=null guest=null type=null running=null
-    ns=$(median)
-    if [ -z "$ns" ]; then
-        say "not measured: $*"
-        return
-    fi
-    [ "$3" = - ] || guest='"noop"' type="\"$3\""
-    [ "$4" = - ] || registry="\"$4\""
-    [ "$5" = - ] || running=$5
-    points+=("$(awk -v ns="$ns" -v rest="\"tool\": \"$1\", \"op\": \"$2\", \
-\"guest\": $guest, \"type\": $type, \"vifs\": 0, \"vbds\": 0, \
-\"registry\": $registry, \"pool\": false, \"running\": $running" \
-        'BEGIN { printf "{%s, \"value\": %.3f}", rest, ns / 1e6 }')")
+# take TOOL OP TYPE DEVICES RUNNING, and the runs' nanoseconds on stdin.
+take() {
+    local guest='"noop"' registry='"noxs"' type="\"$3\"" running=$5 vifs=0 vbds=0 value
+    [[ $4 != vif* ]] || vifs=1
+    [[ $4 != *vbd* ]] || vbds=1
+    [ "$4" = none ] || guest='"daytime"'
+    [ "$1" != xl ] || registry='"xenstore"'
+    [ "$1" != process ] || guest=null registry=null type=null running=null
+    value=$(median | awk '{ printf "%.3f", $1 / 1e6 }')
+    point "\"tool\": \"$1\", \"op\": \"$2\", \"guest\": $guest, \"type\": $type, \
+\"vifs\": $vifs, \"vbds\": $vbds, \"registry\": $registry, \"pool\": false, \
+\"running\": $running" "$value"
 }
 
-create() { # TOOL TYPE, with spawn's options after them
-    local tool=$1 type=$2
-    shift 2
+create() { # TOOL TYPE DEVICES, with spawn's options after them
+    local tool=$1 type=$2 devices=$3
+    shift 3
     case $tool in
-    xl) spawn "$@" xl create -q "xl-$type.cfg" 'name="guest%"' ;;
-    chaos) spawn "$@" chaos create "$type.cfg" name=guest% ;;
+    xl) try spawn "$@" xl create -q "xl-$type-$devices.cfg" 'name="guest%"' ;;
+    chaos) try spawn "$@" chaos create "chaos-$type-$devices.cfg" name=guest% ;;
     esac
 }
 
-pass() { # TOOL TYPE REGISTRY RUNS
-    local tool=$1 type=$2 registry=$3 runs=$4 running=0 level i
+# Creates and destroys one guest, so many times.
+pairs() { # TOOL TYPE DEVICES RUNNING RUNS
+    local i
+    : >create.ns
+    : >destroy.ns
+    : >why
+    for ((i = 0; i < $5; i++)); do
+        settle
+        create "$1" "$2" "$3" -f "$4" >>create.ns || break
+        settle
+        try spawn -f "$4" "$1" destroy guest% >>destroy.ns || break
+    done
+    take "$1" create "$2" "$3" "$4" <create.ns
+    take "$1" destroy "$2" "$3" "$4" <destroy.ns
+    settle
+}
+
+pass() { # TOOL TYPE RUNS
+    local tool=$1 type=$2 runs=$3 running=0 level
     $tool list >/dev/null # what happens once, happens here
     for level in $levels; do
         say "$tool, $type: with $level running"
-        if ! create "$tool" "$type" -n $((level - running)) -f "$running" >/dev/null; then
-            say "not measured: $tool, $type, from $level running on"
+        : >list.ns
+        create "$tool" "$type" none -n $((level - running)) -f "$running" >/dev/null &&
+            running=$level && pairs "$tool" "$type" none "$level" "$runs" &&
+            try spawn -n "$runs" "$tool" list >list.ns
+        if [ "$running" != "$level" ]; then
+            take "$tool" create "$type" none "$level" </dev/null
             break
         fi
-        running=$level
-        : >create.ns
-        : >destroy.ns
-        for ((i = 0; i < runs; i++)); do
-            settle
-            create "$tool" "$type" -f "$level" >>create.ns || break
-            settle
-            spawn -f "$level" "$tool" destroy guest% >>destroy.ns || break
-        done
-        settle
-        point "$tool" create "$type" "$registry" "$level" <create.ns
-        point "$tool" destroy "$type" "$registry" "$level" <destroy.ns
-        spawn -n "$runs" "$tool" list >list.ns
-        point "$tool" list "$type" "$registry" "$level" <list.ns
+        take "$tool" list "$type" none "$level" <list.ns
     done
     [ "$running" = 0 ] || spawn -n "$running" "$tool" destroy guest% >/dev/null
     settle
@@ -90,30 +101,73 @@ in_process() { # TYPE
     for level in $levels; do
         say "libchaos, $type: with $level running"
         settle
-        inprocess -n 9 -r "$level" "$type" "$work/unikernels/$type/noop" >both.ns
-        sed -n 's/^create //p' both.ns >create.ns
-        sed -n 's/^destroy //p' both.ns >destroy.ns
-        point libchaos create "$type" noxs "$level" <create.ns
-        point libchaos destroy "$type" noxs "$level" <destroy.ns
+        try inprocess -n 9 -r "$level" "$type" "$work/unikernels/$type/noop" >both.ns
+        take libchaos create "$type" none "$level" < <(sed -n 's/^create //p' both.ns)
+        take libchaos destroy "$type" none "$level" < <(sed -n 's/^destroy //p' both.ns)
     done
+}
+
+with_devices() { # TOOL TYPE RUNS
+    local devices
+    for devices in vif vbd vif-vbd; do
+        say "$1, $2: with $devices"
+        # The first interface and the first disk after a boot take longer.
+        create "$1" "$2" $devices >/dev/null && settle && "$1" destroy guest0 >/dev/null
+        settle
+        pairs "$1" "$2" $devices 0 "$3"
+    done
+}
+
+# What comes after `chaos create` has returned, or would have: `up`, until the
+# guest says that it is up; the others see answer.c.
+until_it_serves() { # TYPE
+    local config=chaos-$1-vif.cfg i
+    : >up.ns
+    : >answer.ns
+    : >greet.ns
+    : >why
+    say "chaos, $1: until the guest serves"
+    for ((i = 0; i < 5; i++)); do
+        try spawn chaos create --wait chaos-"$1"-none.cfg name=guest0 >>up.ns &&
+            chaos destroy guest0 >/dev/null
+        settle
+    done
+    take chaos up "$1" none 0 <up.ns
+    : >up.ns
+    for ((i = 0; i < 5; i++)); do
+        try spawn chaos create --wait "$config" name=guest0 >>up.ns &&
+            chaos destroy guest0 >/dev/null
+        settle
+        ip neigh flush dev xenbr0
+        try answer xenbr0 $address chaos create "$config" name=guest0 >>answer.ns &&
+            chaos destroy guest0 >/dev/null
+        settle
+        ip neigh flush dev xenbr0
+        try answer -g 13 xenbr0 $address chaos create "$config" name=guest0 >>greet.ns &&
+            chaos destroy guest0 >/dev/null
+        settle
+    done
+    take chaos up "$1" vif 0 <up.ns
+    take chaos announced "$1" vif 0 < <(sed -n 's/^announced //p' answer.ns)
+    take chaos first_packet "$1" vif 0 < <(sed -n 's/^answered //p' answer.ns)
+    take chaos greeting "$1" vif 0 < <(sed -n 's/^greeted //p' greet.ns)
 }
 
 settle
 spawn -n 9 empty >spawn.ns
-point process spawn - - - <spawn.ns
+take process spawn - none - <spawn.ns
 for type in pvh pv; do
-    pass chaos $type noxs 9
+    with_devices chaos $type 5
+    until_it_serves $type
+done
+for type in pvh pv; do
+    with_devices xl $type 3
+done
+for type in pvh pv; do
+    pass chaos $type 9
     in_process $type
 done
 for type in pvh pv; do
-    pass xl $type xenstore 5
+    pass xl $type 5
 done
-
-version=$(xl info | sed -n 's/^xen_version *: *//p')
-echo '{"schema": 1, "unit": "vms", "xen": "'"$version"'", "points": ['
-for ((i = 0; i < ${#points[@]}; i++)); do
-    comma=,
-    [ $((i + 1)) -lt ${#points[@]} ] || comma=
-    echo "  ${points[i]}$comma"
-done
-echo ']}'
+print_points '"unit": "vms"'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How long create and destroy take inside a process that uses libchaos, in
- * nanoseconds of this machine's clock; see spawn.c.
+ * nanoseconds.
  *
  *     inprocess [-n TIMES] [-r RUNNING] TYPE KERNEL
  *
@@ -9,24 +9,14 @@
  * prints "create NS" and "destroy NS" each time, and destroys the guests.  The
  * configuration is parsed before: that is not part of the time.
  */
-#include <err.h>
-#include <stdint.h>
+#include "measure.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <chaos/chaos.h>
 
 static struct chaos *chaos;
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* Lets what the last step left to Xen and to the guest come to its end. */
 static void settle(void)

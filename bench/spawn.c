@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How long a command takes from spawn to exit, each of N times, in
- * nanoseconds of this machine's clock: under `tests/lab/run --icount` that is
- * instructions, exact and repeatable.
+ * nanoseconds.
  *
  *     spawn [-n TIMES] [-f FIRST] COMMAND [ARGUMENT]...
  *
@@ -10,27 +9,13 @@
  * FIRST up.  The command's output goes to /dev/null; a command that fails ends
  * the bench.
  */
-#include <err.h>
-#include <spawn.h>
-#include <stdint.h>
+#include "measure.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-#include <fcntl.h>
 
 #define ARGUMENTS_MAX 32
 #define ARGUMENT_SIZE 512
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void number_arguments(int argc, char **argv, unsigned run,
                              char texts[ARGUMENTS_MAX][ARGUMENT_SIZE],
@@ -53,26 +38,10 @@ static void number_arguments(int argc, char **argv, unsigned run,
 
 static uint64_t run_once(char **argv)
 {
-    extern char **environ;
-    posix_spawn_file_actions_t quiet;
-    uint64_t start, end;
-    int status, r;
-    pid_t pid;
+    uint64_t start_ns;
+    pid_t pid = start(argv, &start_ns);
 
-    posix_spawn_file_actions_init(&quiet);
-    posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null",
-                                     O_WRONLY, 0);
-    start = now_ns();
-    r = posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ);
-    if (r != 0)
-        errx(1, "%s: %s", argv[0], strerror(r));
-    if (waitpid(pid, &status, 0) < 0)
-        err(1, "waiting for %s", argv[0]);
-    end = now_ns();
-    posix_spawn_file_actions_destroy(&quiet);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        errx(1, "%s failed", argv[0]);
-    return end - start;
+    return finish(pid, argv) - start_ns;
 }
 
 int main(int argc, char **argv)
