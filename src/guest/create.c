@@ -138,8 +138,12 @@ static void forget_predecessor(struct chaos *chaos, uint32_t domid)
     struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
     struct chaos__hv_domain domain;
 
-    if (slot)
-        chaos__guest_look(chaos, slot, &domain, NULL);
+    if (!slot)
+        return;
+    /* The nodes under this domid are its, as the new domain has none yet. */
+    if (slot->first_device && chaos__store_ready(chaos, NULL) == 0)
+        chaos__devices_remove(chaos->store, domid, NULL);
+    chaos__guest_look(chaos, slot, &domain, NULL);
 }
 
 static int make_domain(struct chaos *chaos, const struct chaos_config *config,

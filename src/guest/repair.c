@@ -82,13 +82,16 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
     return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) == 0;
 }
 
-/* Whether another's domain has the slot's domid by now. */
-static bool is_anothers(struct chaos *chaos, const struct chaos__slot *slot)
+/* Whether another's domain has the slot's domid by now: 1, 0, or an error. */
+static int is_anothers(struct chaos *chaos, const struct chaos__slot *slot,
+                       struct chaos_error *err)
 {
     struct chaos__hv_domain domain;
+    int rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
 
-    return chaos__hv_domain_info(chaos->hv, slot->domid, &domain, NULL) == 0 &&
-           memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) != 0;
+    if (rc < 0)
+        return rc == CHAOS_ENOGUEST ? 0 : rc;
+    return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) != 0;
 }
 
 /* Takes the devices away, so that the back ends let go of the domain. */
@@ -98,9 +101,11 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
     struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
     int rc;
 
-    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID ||
-        is_anothers(chaos, slot))
+    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID)
         return 0;
+    rc = is_anothers(chaos, slot, err);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     rc = chaos__store_ready(chaos, err);
     if (rc == 0 && !slot->are_connected)
         rc = chaos__devices_calm(
