@@ -115,22 +115,26 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
+/* The guest ends even when its devices can't be taken away now: the slot is
+ * kept then, for the next process to do that. */
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err)
 {
     uint32_t domid;
-    int rc = 0;
+    int rc = 0, devices_rc;
 
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
+    devices_rc = rc == 0 ? remove_devices(chaos, slot, err) : 0;
     if (rc == 0)
-        rc = remove_devices(chaos, slot, err);
-    if (rc == 0)
-        rc = find_domain(chaos, slot, &domid, err);
+        rc = find_domain(chaos, slot, &domid, devices_rc < 0 ? NULL : err);
     if (rc > 0)
-        rc = chaos__hv_domain_destroy(chaos->hv, domid, err);
+        rc = chaos__hv_domain_destroy(chaos->hv, domid,
+                                      devices_rc < 0 ? NULL : err);
     if (rc == 0 || rc == CHAOS_ENOGUEST)
+        rc = devices_rc;
+    if (rc == 0)
         return chaos__registry_free(chaos->registry, slot, err);
     chaos__registry_abandon(chaos->registry, slot);
     return rc;

@@ -914,6 +914,24 @@ static void back_ends_let_go_late(void **state)
     assert_nothing_left();
 }
 
+/* XenStore can't be reached: the guest ends all the same, and what it had there
+ * is taken away when that is possible again. */
+static void ends_without_xenstore(void **state)
+{
+    uint32_t domid = create("g", vif_and_vbd);
+    struct chaos_error err;
+
+    (void)state;
+    fake_hv_fail_next(FAKE_HV_STORE_SEND, CHAOS_EFAILED);
+    assert_int_equal(chaos_guest_destroy(world->chaos, domid, &err),
+                     CHAOS_EFAILED);
+    assert_true(fake_hv_domain(domid).dying);
+    assert_node("4", "/local/domain/0/backend/vif/%u/0/state", domid);
+    look();
+    assert_int_equal(find("g"), 0);
+    assert_nothing_left();
+}
+
 static void same_uuid_while_dying(void **state)
 {
     uint32_t domid = create("g", "vif=['']\nuuid='" A_UUID "'");
@@ -970,6 +988,7 @@ int main(void)
         TEST(disk_twice_in_a_guest),
         TEST(mac_is_taken),
         TEST(back_ends_let_go_late),
+        TEST(ends_without_xenstore),
         TEST(same_uuid_while_dying),
         TEST(same_interface_while_dying),
     };
