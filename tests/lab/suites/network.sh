@@ -135,6 +135,18 @@ no_nodes() {
     ! xenstore-ls -f | grep -E '/(vif|vbd)/[0-9]|^/local/domain/[1-9]'
 }
 
+refused_by_netback() { # it can't make the interface: one of its name is there
+    local domid
+    domid=$(chaos create -p noop.cfg) && chaos destroy noop || return
+    until_true 5 no_interfaces
+    ip link add "vif$((domid + 1)).0" type bridge || return
+    exits 1 "vif 0: the back end refuses to connect: " chaos create noop.cfg
+    local rc=$?
+    ip link delete "vif$((domid + 1)).0"
+    [ $rc = 0 ] && gone noop && until_true 5 no_nodes && until_true 5 no_back_ends
+}
+no_back_ends() { [ -z "$(ls /sys/bus/xen-backend/devices)" ]; }
+
 rate_is_there() { # netback enforces it
     chaos create noop.cfg 'vif=["rate=1Mb/s@20ms"]' || return
     xenstore-read "/local/domain/0/backend/vif/$(chaos domid noop)/0/rate"
@@ -180,6 +192,7 @@ for type in pvh pv; do
     check "a MAC that is taken" mac_taken $type
     check "a bridge that is none" no_bridge
     check "an interface's name that is taken" name_taken
+    check "a back end that refuses says why" refused_by_netback
     check "rate=" rate_is_there
 done
 suite=network
