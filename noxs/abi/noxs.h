@@ -64,6 +64,7 @@ struct noxs_page {
     uint64_t reserved[3];
 };
 NOXS_ASSERT(sizeof(struct noxs_page) == 64, "device page header");
+NOXS_AT(noxs_page, magic, 0);
 NOXS_AT(noxs_page, version, 8);
 NOXS_AT(noxs_page, generation, 12);
 NOXS_AT(noxs_page, entry_count, 16);
@@ -73,9 +74,7 @@ NOXS_AT(noxs_page, grants_used, 32);
 NOXS_AT(noxs_page, incarnation, 36);
 NOXS_AT(noxs_page, reserved, 40);
 
-#define NOXS_TYPE_SPARE                                                        \
-    0u /* nothing yet: room for a device to be plugged in                      \
-        */
+#define NOXS_TYPE_SPARE 0u /* room for a device to be plugged in */
 #define NOXS_TYPE_CONSOLE 1u
 #define NOXS_TYPE_NET 2u
 #define NOXS_TYPE_BLOCK 3u
@@ -93,7 +92,12 @@ struct noxs_entry {
     uint8_t rest[48];
 };
 NOXS_ASSERT(sizeof(struct noxs_entry) == 64, "device page entry");
+NOXS_AT(noxs_entry, type, 0);
+NOXS_AT(noxs_entry, size, 2);
+NOXS_AT(noxs_entry, id, 4);
+NOXS_AT(noxs_entry, backend, 6);
 NOXS_AT(noxs_entry, features, 8);
+NOXS_AT(noxs_entry, reserved, 12);
 NOXS_AT(noxs_entry, rest, 16);
 
 /* The console: a ring as in public/io/console.h. */
@@ -105,8 +109,14 @@ struct noxs_console {
     uint64_t reserved[5];
 };
 NOXS_ASSERT(sizeof(struct noxs_console) == 64, "console entry");
+NOXS_AT(noxs_console, type, 0);
+NOXS_AT(noxs_console, size, 2);
+NOXS_AT(noxs_console, id, 4);
+NOXS_AT(noxs_console, backend, 6);
+NOXS_AT(noxs_console, features, 8);
 NOXS_AT(noxs_console, port, 12);
 NOXS_AT(noxs_console, ring_frame, 16);
+NOXS_AT(noxs_console, reserved, 24);
 
 /* noxs_net.features */
 #define NOXS_NET_SPLIT_PORTS 1u /* rx_port is another than tx_port */
@@ -135,11 +145,16 @@ struct noxs_net {
     uint64_t reserved3[7]; /* IPv6, further queues */
 };
 NOXS_ASSERT(sizeof(struct noxs_net) == 128, "network entry");
+NOXS_AT(noxs_net, type, 0);
+NOXS_AT(noxs_net, size, 2);
+NOXS_AT(noxs_net, id, 4);
+NOXS_AT(noxs_net, backend, 6);
 NOXS_AT(noxs_net, features, 8);
 NOXS_AT(noxs_net, tx_ref, 12);
 NOXS_AT(noxs_net, rx_ref, 16);
 NOXS_AT(noxs_net, tx_port, 20);
 NOXS_AT(noxs_net, rx_port, 24);
+NOXS_AT(noxs_net, reserved, 28);
 NOXS_AT(noxs_net, tx_frame, 32);
 NOXS_AT(noxs_net, rx_frame, 40);
 NOXS_AT(noxs_net, mac, 48);
@@ -147,6 +162,7 @@ NOXS_AT(noxs_net, mtu, 54);
 NOXS_AT(noxs_net, ipv4, 56);
 NOXS_AT(noxs_net, gateway, 60);
 NOXS_AT(noxs_net, prefix, 64);
+NOXS_AT(noxs_net, reserved2, 65);
 NOXS_AT(noxs_net, reserved3, 72);
 
 /* noxs_block.features */
@@ -171,6 +187,10 @@ struct noxs_block {
     uint64_t reserved[2];
 };
 NOXS_ASSERT(sizeof(struct noxs_block) == 64, "block entry");
+NOXS_AT(noxs_block, type, 0);
+NOXS_AT(noxs_block, size, 2);
+NOXS_AT(noxs_block, id, 4);
+NOXS_AT(noxs_block, backend, 6);
 NOXS_AT(noxs_block, features, 8);
 NOXS_AT(noxs_block, ring_ref, 12);
 NOXS_AT(noxs_block, port, 16);
@@ -179,6 +199,7 @@ NOXS_AT(noxs_block, ring_frame, 24);
 NOXS_AT(noxs_block, sectors, 32);
 NOXS_AT(noxs_block, vdev, 40);
 NOXS_AT(noxs_block, max_indirect, 44);
+NOXS_AT(noxs_block, reserved, 48);
 
 /* --------------------------------------------------------- control page */
 
@@ -236,11 +257,13 @@ struct noxs_control {
     uint64_t guest_reserved[3];
 };
 NOXS_ASSERT(sizeof(struct noxs_control) == 128, "control page");
+NOXS_AT(noxs_control, request, 0);
 NOXS_AT(noxs_control, serial, 4);
 NOXS_AT(noxs_control, answered, 8);
 NOXS_AT(noxs_control, answer, 12);
 NOXS_AT(noxs_control, argument, 16);
 NOXS_AT(noxs_control, value, 24);
+NOXS_AT(noxs_control, toolstack_reserved, 32);
 NOXS_AT(noxs_control, acknowledged, 64);
 NOXS_AT(noxs_control, status, 68);
 NOXS_AT(noxs_control, code, 72);
@@ -249,5 +272,6 @@ NOXS_AT(noxs_control, up_ns, 80);
 NOXS_AT(noxs_control, guest_request, 88);
 NOXS_AT(noxs_control, guest_serial, 92);
 NOXS_AT(noxs_control, guest_argument, 96);
+NOXS_AT(noxs_control, guest_reserved, 104);
 
 #endif
