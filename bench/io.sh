@@ -82,7 +82,7 @@ under_chaos() { # TYPE
         "vif = [\"bridge=xenbr0,ip=$address/24\"]" >echo.cfg
     ip neigh flush dev xenbr0
     down=''
-    try chaos create --wait echo.cfg >/dev/null || down=$(tail -n 1 why)
+    try chaos create --wait echo.cfg >/dev/null || down=$(head -n 1 why)
     network
     [ -n "$down" ] || chaos destroy guest
     settle
@@ -138,7 +138,7 @@ under_xl() {
     ip neigh flush dev xenbr0
     say "xl: the Debian guest boots"
     down=''
-    { try xl create -q debian.cfg && try await_debian; } || down=$(tail -n 1 why)
+    { try xl create -q debian.cfg && try await_debian; } || down=$(head -n 1 why)
     say "xl: network"
     network
     say "xl: disk"
