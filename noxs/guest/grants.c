@@ -11,39 +11,48 @@
 #define PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
 
 static struct grant_entry_v1 *table;
-/* References from here on were never given out. */
-static uint32_t fresh, end;
+/* The next reference that was never given out; 0: see find_first(). */
+static uint32_t fresh;
+/* References below are in the frames that we have. */
+static uint32_t end;
 /* The last one that was given up.  Each one's `frame`, which Xen does not look
  * at while nothing is granted, is the one given up before it. */
 static uint32_t released = GRANT_NONE;
 
-static void find(void)
+static void find_first(void)
 {
-    static bool searched;
-    const struct noxs_page *page;
-    unsigned int frames = GRANT_FRAMES_MAX;
+    const struct noxs_page *page = devices_page();
 
-    if (searched)
-        return;
-    searched = true;
-    page = devices_page();
     fresh = page ? page->grants_used : 0;
     if (fresh < GNTTAB_NR_RESERVED_ENTRIES)
         fresh = GNTTAB_NR_RESERVED_ENTRIES;
-    /* The table may be limited to fewer frames. */
-    while (frames && !(table = platform_grant_table(frames)))
-        frames /= 2;
-    end = frames * PER_FRAME;
+}
+
+/* A frame of the table when it is needed, not before: most guests need one,
+ * and Xen has to make each. */
+static bool has_frame(uint32_t reference)
+{
+    while (reference >= end) {
+        void *frame = platform_grant_frame(end / PER_FRAME);
+
+        if (!frame)
+            return false;
+        if (!end)
+            table = frame;
+        end += PER_FRAME;
+    }
+    return true;
 }
 
 uint32_t grant_reserve(void)
 {
     uint32_t reference = released;
 
-    find();
+    if (!fresh)
+        find_first();
     if (reference != GRANT_NONE)
         released = table[reference].frame;
-    else if (fresh < end)
+    else if (has_frame(fresh))
         reference = fresh++;
     return reference;
 }

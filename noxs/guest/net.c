@@ -225,6 +225,9 @@ static bool measure(const struct net *net, const struct net_piece *pieces,
 {
     *bytes_r = 0;
     *slots_r = 0;
+    if (!count || pieces[0].length < NET_FIRST_MIN ||
+        PAGE_SIZE - (uintptr_t)pieces[0].data % PAGE_SIZE < NET_FIRST_MIN)
+        return false;
     for (unsigned int i = 0; i < count; i++) {
         if (!pieces[i].length ||
             pieces[i].length > XEN_NETIF_MAX_TX_SIZE - *bytes_r)
@@ -232,7 +235,7 @@ static bool measure(const struct net *net, const struct net_piece *pieces,
         *bytes_r += pieces[i].length;
         *slots_r += pages_of(&pieces[i]);
     }
-    return count && *slots_r <= (net->info.can_gather ? PACKET_SLOTS_MAX : 1);
+    return *slots_r <= (net->info.can_gather ? PACKET_SLOTS_MAX : 1);
 }
 
 /* Takes the slots that a packet needs: all of them or none. */

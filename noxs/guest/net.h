@@ -74,6 +74,9 @@ struct net_piece {
 };
 
 #define NET_PIECES_MAX 8u
+/* So many bytes of a packet, its Ethernet header, must be in one piece and on
+ * one page: netback refuses a packet whose first slot is shorter. */
+#define NET_FIRST_MIN 14u
 
 /*
  * Sends a packet.  False, and `sent` is not called, when the ring has no room

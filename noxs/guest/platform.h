@@ -32,9 +32,9 @@ uint64_t platform_frame(const void *address);
 
 #define GRANT_FRAMES_MAX 4u
 
-/* The grant table's first `frames` frames, side by side, at most
- * GRANT_FRAMES_MAX; NULL if Xen refuses. */
-void *platform_grant_table(unsigned int frames);
+/* The n-th frame of the grant table, behind the one before it; they are asked
+ * for in their order.  NULL if Xen refuses, and from GRANT_FRAMES_MAX on. */
+void *platform_grant_frame(unsigned int n);
 
 /* Maps it at the first call; NULL if Xen refuses. */
 struct shared_info *platform_shared_info(void);

@@ -63,22 +63,19 @@ static bool remap(uintptr_t address, uint64_t machine)
 static char grant_table[GRANT_FRAMES_MAX][PAGE_SIZE] SCRATCH(grant_table)
     __attribute__((aligned(PAGE_SIZE)));
 
-void *platform_grant_table(unsigned int frames)
+void *platform_grant_frame(unsigned int n)
 {
     xen_pfn_t list[GRANT_FRAMES_MAX];
-    struct gnttab_setup_table setup = { .dom = DOMID_SELF,
-                                        .nr_frames = frames };
+    struct gnttab_setup_table setup = { .dom = DOMID_SELF, .nr_frames = n + 1 };
 
     set_xen_guest_handle(setup.frame_list, list);
-    if (frames > GRANT_FRAMES_MAX ||
+    if (n >= GRANT_FRAMES_MAX ||
         hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table,
                   (uintptr_t)&setup, 1) ||
-        setup.status != GNTST_okay)
+        setup.status != GNTST_okay ||
+        !remap((uintptr_t)grant_table[n], list[n] * PAGE_SIZE))
         return NULL;
-    for (unsigned int i = 0; i < frames; i++)
-        if (!remap((uintptr_t)grant_table[i], list[i] * PAGE_SIZE))
-            return NULL;
-    return grant_table;
+    return grant_table[n];
 }
 
 struct shared_info *platform_shared_info(void)

@@ -149,37 +149,23 @@ struct shared_info *platform_shared_info(void)
     return shared_info;
 }
 
-/* All at once: a guest is left for each hypercall. */
-void *platform_grant_table(unsigned int frames)
+void *platform_grant_frame(unsigned int n)
 {
-    xen_ulong_t indexes[GRANT_FRAMES_MAX];
-    xen_pfn_t places[GRANT_FRAMES_MAX];
-    int errors[GRANT_FRAMES_MAX];
-    struct xen_add_to_physmap_batch request = {
+    static uint64_t first;
+    struct xen_add_to_physmap request = {
         .domid = DOMID_SELF,
         .space = XENMAPSPACE_grant_table,
-        .size = frames,
+        .idx = n,
     };
-    uint64_t first;
 
-    if (frames > GRANT_FRAMES_MAX)
+    if (n >= GRANT_FRAMES_MAX)
         return NULL;
-    first = unused_frames(frames);
-    for (unsigned int i = 0; i < frames; i++) {
-        indexes[i] = i;
-        places[i] = first + i;
-        errors[i] = 0;
-    }
-    set_xen_guest_handle(request.idxs, indexes);
-    set_xen_guest_handle(request.gpfns, places);
-    set_xen_guest_handle(request.errs, errors);
-    if (hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap_batch,
-                   &request))
+    if (!first)
+        first = unused_frames(GRANT_FRAMES_MAX);
+    request.gpfn = first + n;
+    if (hypercall2(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &request))
         return NULL;
-    for (unsigned int i = 0; i < frames; i++)
-        if (errors[i])
-            return NULL;
-    return map(first * PAGE_SIZE);
+    return map(request.gpfn * PAGE_SIZE);
 }
 
 /*

@@ -7,6 +7,7 @@
 #include "lwip/prot/udp.h"
 #include "netif/ethernet.h"
 
+#include "../guest/layout.h"
 #include "../guest/mem.h"
 #include "../guest/net.h"
 #include "../guest/scratch.h"
@@ -177,21 +178,54 @@ static unsigned int pieces_of(const struct pbuf *p, struct net_piece *pieces)
     return count;
 }
 
+/* Bytes up to the next page. */
+static size_t left_on_page(const void *data)
+{
+    return PAGE_SIZE - (uintptr_t)data % PAGE_SIZE;
+}
+
+/* Whether net_send() takes a packet as it lies. */
+static bool can_be_sent(const struct net_info *info,
+                        const struct net_piece *pieces, unsigned int count)
+{
+    size_t left = left_on_page(pieces[0].data);
+
+    if (info->can_gather)
+        return count <= NET_PIECES_MAX && left >= NET_FIRST_MIN;
+    return count == 1 && left >= pieces[0].length;
+}
+
+/* A packet in one piece and on one page, where twice its length has room for
+ * it on one side of the boundary. */
+static struct pbuf *in_one_piece(const struct pbuf *p)
+{
+    struct pbuf *copy = pbuf_alloc(PBUF_RAW, 2 * p->tot_len, PBUF_RAM);
+    size_t left;
+
+    if (!copy)
+        return NULL;
+    left = left_on_page(copy->payload);
+    if (left < p->tot_len)
+        pbuf_remove_header(copy, left);
+    pbuf_realloc(copy, p->tot_len);
+    pbuf_copy(copy, p);
+    return copy;
+}
+
 static err_t transmit(struct netif *netif, struct pbuf *p)
 {
     struct interface *i = netif->state;
     const struct net_info *info = net_info(i->net);
-    unsigned int most = info->can_gather ? NET_PIECES_MAX : 1;
     struct net_piece pieces[NET_PIECES_MAX];
     unsigned int flags = 0, count = pieces_of(p, pieces);
 
-    if (count > most) {
-        p = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+    if (can_be_sent(info, pieces, count)) {
+        pbuf_ref(p); /* until on_sent() */
+    } else {
+        p = in_one_piece(p);
         if (!p)
             return ERR_MEM;
         count = pieces_of(p, pieces);
-    } else {
-        pbuf_ref(p); /* until on_sent() */
     }
     if (info->can_checksum)
         flags = leave_checksum(p);

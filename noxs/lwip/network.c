@@ -49,7 +49,6 @@ bool network_open(void)
     unsigned int n = 0;
 
     lwip_init();
-    timers.tick = time_ns() + SECOND;
     while (interface_open(n))
         n++;
     return interface_first();
@@ -150,6 +149,8 @@ static void run_ticks(uint64_t now)
     uint64_t packets = interfaces_packets();
     unsigned int ticks = 0;
 
+    if (!timers.tick)
+        timers.tick = now + SECOND;
     for (; timers.tick <= now && ticks < FORGET_TICKS; ticks++) {
         timers.tick += SECOND;
         etharp_tmr();

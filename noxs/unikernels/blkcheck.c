@@ -3,10 +3,9 @@
  * Checks disks, says what it found, and powers off.
  *
  * Each sector of a disk is to hold its own number in decimal, 511 digits and a
- * line feed, as these make and check it:
+ * line feed.  This makes one of 4 MiB, or checks it with `cmp - disk.img`:
  *
- *     seq -f %0511.0f 0 8191 >disk.img
- *     seq -f %0511.0f 0 8191 | cmp - disk.img
+ *     awk 'BEGIN { for (i = 0; i < 8192; i++) printf "%0511d\n", i }' >disk.img
  *
  * After that has been verified, the first sectors are written with the number
  * that is 1000000000 more, flushed, and verified again; not those of a disk

@@ -38,6 +38,96 @@ static int fail_backend(struct chaos__store *store,
                        end->id, what, *said ? ": " : "", said);
 }
 
+/* ------------------------------------------------- waiting for back ends */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What is waited for: looks at a back end whose state has been read, and says
+ * what is still to come. */
+enum step {
+    STEP_DONE,  /* nothing */
+    STEP_EVENT, /* another state */
+    STEP_SOON,  /* something that no event of XenStore tells */
+};
+typedef int (*step_fn)(struct chaos__store *store, struct chaos__end *end,
+                       struct chaos_error *err);
+
+/* Looks at the devices that are not done yet.  Returns the most urgent step,
+ * and a device that waits. */
+static int look(struct chaos__store *store, struct chaos__end *ends,
+                unsigned count, step_fn step, struct chaos__end **waiting_r,
+                struct chaos_error *err)
+{
+    int rc, most = STEP_DONE;
+    unsigned i;
+
+    chaos__store_forget_events(store);
+    for (i = 0; i < count; i++)
+        if (!ends[i].is_done)
+            chaos__end_read(store, &ends[i], "state", ends[i].state,
+                            sizeof(ends[i].state));
+    rc = chaos__store_run(store, err);
+    for (i = 0; rc >= 0 && i < count; i++) {
+        if (ends[i].is_done)
+            continue;
+        rc = step(store, &ends[i], err);
+        ends[i].is_done = rc == STEP_DONE;
+        if (rc > most) {
+            most = rc;
+            *waiting_r = &ends[i];
+        }
+    }
+    if (rc >= 0)
+        rc = chaos__store_run(store, err);
+    return rc < 0 ? rc : most;
+}
+
+static void unwatch(struct chaos__store *store, const struct chaos__end *ends,
+                    unsigned count)
+{
+    unsigned i;
+
+    for (i = 0; i < count; i++)
+        chaos__end_unwatch(store, &ends[i]);
+}
+
+/* Until all are done: NULL in *late_r, or one that is not in time. */
+static int wait_for(struct chaos__store *store, struct chaos__end *ends,
+                    unsigned count, step_fn step, int timeout_ms,
+                    struct chaos__end **late_r, struct chaos_error *err)
+{
+    int64_t until = now_ms() + timeout_ms, left_ms;
+    char token[8];
+    int rc;
+
+    *late_r = NULL;
+    while ((rc = look(store, ends, count, step, late_r, err)) > STEP_DONE) {
+        left_ms = until - now_ms();
+        if (left_ms <= 0)
+            return 0;
+        rc = chaos__store_wait(store, rc == STEP_SOON ? 1 : (int)left_ms, token,
+                               sizeof(token), err);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc == STEP_DONE)
+        *late_r = NULL;
+    return rc;
+}
+
+static enum chaos__end_state state_of(const struct chaos__end *end)
+{
+    return (enum chaos__end_state)strtoul(end->state, NULL, 10);
+}
+
+/* ------------------------------------------------------------ connecting */
+
 /*
  * netback has made the interface and waits.  It is raised before the front
  * end goes on: the kernel announces a carrier at once on an interface that is
@@ -51,109 +141,32 @@ static int join(struct chaos__store *store, const struct chaos__end *end,
 
     snprintf(interface, sizeof(interface), "vif%u.%u", end->domid, end->id);
     if (!chaos__dom0_has_interface(interface))
-        return 0; /* some netbacks wait a moment before it is there */
+        return STEP_SOON; /* some netbacks wait a moment before they make it */
     rc = chaos__dom0_join(interface, end->vif->name, end->vif->bridge,
                           end->net->mtu, err);
     if (rc < 0)
         return chaos__fail_within(err, rc, "vif %u", end->id);
     end->net->is_joined = true;
     chaos__end_write_front_state(store, end, CHAOS__END_CONNECTED);
-    return 0;
+    return STEP_EVENT;
 }
 
-static bool *connected(const struct chaos__end *end)
+static int connect_step(struct chaos__store *store, struct chaos__end *end,
+                        struct chaos_error *err)
 {
-    return end->net ? &end->net->is_connected : &end->block->is_connected;
-}
-
-/* Does what a back end's state asks for. */
-static int step(struct chaos__store *store, const struct chaos__end *end,
-                struct chaos_error *err)
-{
-    switch ((enum chaos__end_state)strtoul(end->state, NULL, 10)) {
+    switch (state_of(end)) {
     case CHAOS__END_INIT_WAIT:
-        return end->net && !end->net->is_joined ? join(store, end, err) : 0;
+        return end->net && !end->net->is_joined ? join(store, end, err)
+                                                : STEP_EVENT;
     case CHAOS__END_CONNECTED:
-        *connected(end) = true;
-        return 0;
+        return STEP_DONE;
     case CHAOS__END_CLOSING:
     case CHAOS__END_CLOSED:
         return fail_backend(store, end, "refuses to connect", CHAOS_EFAILED,
                             err);
     default:
-        return 0;
+        return STEP_EVENT;
     }
-}
-
-/* A vif whose interface is about to appear; no event of XenStore tells when. */
-static bool is_about_to_join(const struct chaos__end *end)
-{
-    return end->net && !end->net->is_joined &&
-           strtoul(end->state, NULL, 10) == CHAOS__END_INIT_WAIT;
-}
-
-/* Looks at the devices that are not connected yet.  Returns how many are
- * left, and one of them. */
-static int look(struct chaos__store *store, struct chaos__end *ends,
-                unsigned count, struct chaos__end **waiting_r,
-                struct chaos_error *err)
-{
-    unsigned i;
-    int left = 0, rc;
-
-    chaos__store_forget_events(store);
-    for (i = 0; i < count; i++)
-        if (!*connected(&ends[i]))
-            chaos__end_read(store, &ends[i], "state", ends[i].state,
-                            sizeof(ends[i].state));
-    rc = chaos__store_run(store, err);
-    for (i = 0; rc == 0 && i < count; i++) {
-        if (*connected(&ends[i]))
-            continue;
-        rc = step(store, &ends[i], err);
-        if (*connected(&ends[i]))
-            continue;
-        if (left++ == 0 || is_about_to_join(&ends[i]))
-            *waiting_r = &ends[i];
-    }
-    if (rc == 0)
-        rc = chaos__store_run(store, err);
-    return rc < 0 ? rc : left;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static int wait_connected(struct chaos__store *store, struct chaos__end *ends,
-                          unsigned count, int timeout_ms,
-                          struct chaos_error *err)
-{
-    int64_t until = now_ms() + timeout_ms, left_ms;
-    struct chaos__end *waiting = ends;
-    char token[8];
-    int rc;
-
-    while ((rc = look(store, ends, count, &waiting, err)) > 0) {
-        left_ms = until - now_ms();
-        rc = left_ms > 0
-                 ? chaos__store_wait(store,
-                                     is_about_to_join(waiting) ? 1 : left_ms,
-                                     token, sizeof(token), err)
-                 : 0;
-        if (rc == 0 && left_ms > 0 && is_about_to_join(waiting))
-            continue;
-        if (rc == 0)
-            return fail_backend(store, waiting, "did not connect in time",
-                                CHAOS_ETIMEDOUT, err);
-        if (rc < 0)
-            return rc;
-    }
-    return rc;
 }
 
 static void ask_disk(struct chaos__store *store, struct chaos__end *end)
@@ -183,14 +196,19 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
     unsigned i, count = chaos__ends(devices, domid, ends);
-    int rc = wait_connected(store, ends, count, timeout_ms, err);
+    struct chaos__end *late;
+    int rc = wait_for(store, ends, count, connect_step, timeout_ms, &late, err);
 
-    if (rc < 0)
-        return rc;
-    for (i = 0; i < count; i++) {
-        chaos__end_unwatch(store, &ends[i]);
+    if (rc == 0 && late)
+        rc = fail_backend(store, late, "did not connect in time",
+                          CHAOS_ETIMEDOUT, err);
+    unwatch(store, ends, count);
+    for (i = 0; rc == 0 && i < count; i++)
         if (ends[i].block)
             ask_disk(store, &ends[i]);
+    if (rc < 0) {
+        chaos__store_run(store, NULL);
+        return rc;
     }
     rc = chaos__store_run(store, err);
     for (i = 0; rc == 0 && i < count; i++)
@@ -207,6 +225,45 @@ void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
 
     chaos__end_place(&end, is_net ? "vif" : "vbd", domid, id);
     chaos__end_read(store, &end, "state", state, size);
+}
+
+/* -------------------------------------------------------------- removing */
+
+/*
+ * A back end that is starting writes into its directory, and would make it
+ * again after a removal.  netback has written all when it waits for the front
+ * end, blkback when it is connected.
+ */
+static int calm_step(struct chaos__store *store, struct chaos__end *end,
+                     struct chaos_error *err)
+{
+    enum chaos__end_state state = state_of(end);
+    bool is_starting = strcmp(end->type, "vif") == 0
+                           ? state < CHAOS__END_INIT_WAIT
+                           : state < CHAOS__END_CONNECTED;
+
+    (void)store;
+    (void)err;
+    /* Without a state the kernel has never looked at it. */
+    return *end->state && is_starting ? STEP_EVENT : STEP_DONE;
+}
+
+int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
+                        const struct chaos__device_name *names, unsigned count,
+                        int timeout_ms, struct chaos_error *err)
+{
+    struct chaos__end ends[CHAOS__ENDS_MAX], *late;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < count; i++) {
+        chaos__end_place(&ends[i], names[i].is_net ? "vif" : "vbd", domid,
+                         names[i].id);
+        chaos__end_watch(store, &ends[i]);
+    }
+    rc = wait_for(store, ends, count, calm_step, timeout_ms, &late, err);
+    unwatch(store, ends, count);
+    return rc < 0 ? rc : chaos__store_run(store, err);
 }
 
 int chaos__devices_remove(struct chaos__store *store, uint32_t domid,

@@ -31,7 +31,6 @@ struct chaos__net {
     uint32_t port; /* the guest's end, as all ports here */
     struct chaos__ring tx, rx;
     bool is_joined; /* its interface is up, on its bridge */
-    bool is_connected;
 };
 
 struct chaos__block {
@@ -42,7 +41,6 @@ struct chaos__block {
     uint64_t sectors; /* of 512 bytes */
     uint32_t sector_size;
     bool can_flush, can_discard;
-    bool is_connected;
 };
 
 struct chaos__devices {
@@ -105,6 +103,17 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
 void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
                               bool is_net, uint32_t id, char *state,
                               size_t size);
+
+struct chaos__device_name {
+    bool is_net;
+    uint32_t id; /* as its directory is called */
+};
+
+/* Waits, no longer than that, until back ends that are being started have
+ * started: what they write meanwhile would outlive a removal. */
+int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
+                        const struct chaos__device_name *names, unsigned count,
+                        int timeout_ms, struct chaos_error *err);
 
 /* Takes a domain's devices away, whatever state they are in: the back ends
  * let go of its memory and ports.  None is no error. */

@@ -34,6 +34,7 @@ struct chaos__end {
     struct chaos__net *net;
     const struct chaos__disk *disk;
     struct chaos__block *block;
+    bool is_done; /* waited for no longer */
     /* what was read last */
     char state[8];
     char sectors[24], sector_size[16], can_flush[8], can_discard[8];

@@ -138,8 +138,12 @@ static void forget_predecessor(struct chaos *chaos, uint32_t domid)
     struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
     struct chaos__hv_domain domain;
 
-    if (slot)
-        chaos__guest_look(chaos, slot, &domain, NULL);
+    if (!slot)
+        return;
+    /* The nodes under this domid are its, as the new domain has none yet. */
+    if (slot->first_device && chaos__store_ready(chaos, NULL) == 0)
+        chaos__devices_remove(chaos->store, domid, NULL);
+    chaos__guest_look(chaos, slot, &domain, NULL);
 }
 
 static int make_domain(struct chaos *chaos, const struct chaos_config *config,
@@ -304,8 +308,8 @@ static int keep_config(struct chaos *chaos, const struct chaos_config *config,
 }
 
 /* The back ends have had the time that loading took: often it is enough. */
-static int finish_devices(struct chaos *chaos, struct chaos__shell *shell,
-                          struct chaos_error *err)
+static int finish_devices(struct chaos *chaos, struct chaos__slot *slot,
+                          struct chaos__shell *shell, struct chaos_error *err)
 {
     int rc;
 
@@ -313,7 +317,10 @@ static int finish_devices(struct chaos *chaos, struct chaos__shell *shell,
         return 0;
     rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
                                BACKEND_TIMEOUT_MS, err);
-    return rc < 0 ? rc : chaos__shell_list_devices(chaos->hv, shell, err);
+    if (rc < 0)
+        return rc;
+    slot->are_connected = 1;
+    return chaos__shell_list_devices(chaos->hv, shell, err);
 }
 
 static int execute(struct chaos *chaos, const struct chaos_config *config,
@@ -328,7 +335,7 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
     if (rc == 0)
         rc = chaos__shell_load(chaos->hv, shell, payload, err);
     if (rc == 0)
-        rc = finish_devices(chaos, shell, err);
+        rc = finish_devices(chaos, slot, shell, err);
     if (rc == 0)
         rc = pin(chaos, config, shell->domid, err);
     if (rc == 0)

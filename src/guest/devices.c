@@ -115,6 +115,22 @@ int chaos__devices_record(struct chaos__registry *registry,
 
 /* ------------------------------------------------------------- reading */
 
+unsigned chaos__devices_recorded(
+    struct chaos__registry *registry, const struct chaos__slot *slot,
+    struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX])
+{
+    struct chaos__device *record = NULL;
+    unsigned count = 0;
+
+    while (count < CHAOS__VIFS_MAX + CHAOS__DISKS_MAX &&
+           (record = chaos__registry_next_device(registry, slot, record)))
+        names[count++] = (struct chaos__device_name){
+            .is_net = record->kind == CHAOS__DEVICE_NET,
+            .id = record->id,
+        };
+    return count;
+}
+
 static uint8_t access_of(const struct chaos__device *record)
 {
     switch ((enum chaos__device_use)record->use) {

@@ -13,4 +13,9 @@ int chaos__devices_record(struct chaos__registry *registry,
                           struct chaos__devices *devices,
                           struct chaos_error *err);
 
+/* The names of the devices that a slot has; returns how many. */
+unsigned chaos__devices_recorded(
+    struct chaos__registry *registry, const struct chaos__slot *slot,
+    struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX]);
+
 #endif

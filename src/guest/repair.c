@@ -2,12 +2,15 @@
 /* Opening what a context needs, and finishing what others left undone. */
 #include "guest.h"
 
-#include "device/device.h"
+#include "devices.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LIST_BATCH 256
+
+/* A back end starts in milliseconds, or not at all. */
+#define CALM_TIMEOUT_MS 2000
 
 static void log_from_xen(void *user, const char *line)
 {
@@ -79,34 +82,59 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
     return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) == 0;
 }
 
+/* Whether another's domain has the slot's domid by now: 1, 0, or an error. */
+static int is_anothers(struct chaos *chaos, const struct chaos__slot *slot,
+                       struct chaos_error *err)
+{
+    struct chaos__hv_domain domain;
+    int rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
+
+    if (rc < 0)
+        return rc == CHAOS_ENOGUEST ? 0 : rc;
+    return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) != 0;
+}
+
 /* Takes the devices away, so that the back ends let go of the domain. */
 static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
                           struct chaos_error *err)
 {
+    struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
     int rc;
 
     if (!slot->first_device || slot->domid == CHAOS__NO_DOMID)
         return 0;
+    rc = is_anothers(chaos, slot, err);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     rc = chaos__store_ready(chaos, err);
+    if (rc == 0 && !slot->are_connected)
+        rc = chaos__devices_calm(
+            chaos->store, slot->domid, names,
+            chaos__devices_recorded(chaos->registry, slot, names),
+            CALM_TIMEOUT_MS, err);
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
+/* The guest ends even when its devices can't be taken away now: the slot is
+ * kept then, for the next process to do that. */
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err)
 {
     uint32_t domid;
-    int rc = 0;
+    int rc = 0, devices_rc;
 
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
+    devices_rc = rc == 0 ? remove_devices(chaos, slot, err) : 0;
     if (rc == 0)
-        rc = remove_devices(chaos, slot, err);
-    if (rc == 0)
-        rc = find_domain(chaos, slot, &domid, err);
+        rc = find_domain(chaos, slot, &domid, devices_rc < 0 ? NULL : err);
     if (rc > 0)
-        rc = chaos__hv_domain_destroy(chaos->hv, domid, err);
+        rc = chaos__hv_domain_destroy(chaos->hv, domid,
+                                      devices_rc < 0 ? NULL : err);
     if (rc == 0 || rc == CHAOS_ENOGUEST)
+        rc = devices_rc;
+    if (rc == 0)
         return chaos__registry_free(chaos->registry, slot, err);
     chaos__registry_abandon(chaos->registry, slot);
     return rc;

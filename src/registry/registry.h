@@ -59,7 +59,8 @@ struct chaos__slot {
     uint32_t control_port;
     uint32_t has_config; /* a copy of its configuration is kept */
     uint32_t first_device, last_device; /* 0: none */
-    uint8_t reserved[156];
+    uint32_t are_connected; /* the devices' back ends have all started */
+    uint8_t reserved[152];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may

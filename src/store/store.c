@@ -284,13 +284,30 @@ static int fail_answer(const struct chaos__store *store,
                        payload(store));
 }
 
-static bool is_absent(const struct chaos__store *store,
-                      const struct header *header)
+static bool says(const struct chaos__store *store, const struct header *header,
+                 const char *error)
 {
-    static const char absent[] = "ENOENT";
+    size_t length = strlen(error);
 
-    return header->length >= sizeof(absent) - 1 &&
-           memcmp(payload(store), absent, sizeof(absent) - 1) == 0;
+    return header->length >= length &&
+           memcmp(payload(store), error, length) == 0;
+}
+
+/* Errors that only say that nothing had to be done. */
+static bool is_harmless(const struct chaos__store *store,
+                        const struct request *request,
+                        const struct header *header)
+{
+    switch (request->type) {
+    case TYPE_READ:
+    case TYPE_RM:
+    case TYPE_UNWATCH:
+        return says(store, header, "ENOENT");
+    case TYPE_WATCH:
+        return says(store, header, "EEXIST");
+    default:
+        return false;
+    }
 }
 
 static int take_answer(struct chaos__store *store,
@@ -299,14 +316,10 @@ static int take_answer(struct chaos__store *store,
 {
     size_t length = header->length;
 
-    if (header->type == TYPE_ERROR) {
-        bool may_be_absent =
-            request->type == TYPE_RM || request->type == TYPE_READ;
-
-        return may_be_absent && is_absent(store, header)
+    if (header->type == TYPE_ERROR)
+        return is_harmless(store, request, header)
                    ? 0
                    : fail_answer(store, request, header, err);
-    }
     if (header->type != request->type)
         return fail_protocol(err);
     if (!request->value)

@@ -43,7 +43,8 @@ void chaos__store_remove(struct chaos__store *store, const char *path);
 void chaos__store_read(struct chaos__store *store, const char *path,
                        char *value, size_t size);
 /* Asks for an event whenever the node or one below it changes; there is one
- * at once.  `token` is not empty. */
+ * at once.  `token` is not empty.  One that is there, or is not there to be
+ * taken away, is no error. */
 void chaos__store_watch(struct chaos__store *store, const char *path,
                         const char *token);
 void chaos__store_unwatch(struct chaos__store *store, const char *path,

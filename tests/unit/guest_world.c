@@ -217,9 +217,9 @@ uint64_t platform_frame(const void *address)
     return FIRST_FRAME + i;
 }
 
-void *platform_grant_table(unsigned int frames)
+void *platform_grant_frame(unsigned int n)
 {
-    return frames <= world.grant_frames ? table : NULL;
+    return n < world.grant_frames ? table + n * PER_FRAME : NULL;
 }
 
 void *platform_store_page(void)

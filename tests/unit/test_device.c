@@ -774,6 +774,124 @@ static void two_guests(void **state)
     assert_int_equal(fake_dom0_loops(), 1);
 }
 
+/* ------------------------------------------------------- what is known of it
+ */
+
+static void tells_of_devices(void **state)
+{
+    uint32_t domid = create("g", vif_and_vbd);
+    struct chaos_device_info *list;
+    struct chaos_error err;
+    struct page page;
+    char name[32];
+    size_t count;
+
+    (void)state;
+    read_page(domid, &page);
+    fake_hv_reset_counts();
+    assert_int_equal(
+        chaos_guest_devices(world->chaos, domid, 0, &list, &count, &err), 0);
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(list[0].state, 0); /* nobody asked */
+    free(list);
+    assert_int_equal(chaos_guest_devices(world->chaos, domid,
+                                         CHAOS_DEVICES_STATE, &list, &count,
+                                         &err),
+                     0);
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 1);
+    assert_int_equal(count, 2);
+    snprintf(name, sizeof(name), "vif%u.0", domid);
+    assert_int_equal(list[0].kind, CHAOS_DEVICE_NETWORK);
+    assert_int_equal(list[0].state, 4);
+    assert_string_equal(list[0].name, name);
+    assert_string_equal(list[0].bridge, "xenbr0");
+    assert_int_equal(list[0].mac[5], 3);
+    assert_connected(&page, list[0].port);
+    assert_int_equal(list[1].kind, CHAOS_DEVICE_DISK);
+    assert_int_equal(list[1].state, 4);
+    assert_int_equal(list[1].id, 51712);
+    assert_string_equal(list[1].name, "xvda");
+    assert_string_equal(list[1].target, disk);
+    assert_int_equal(list[1].access, CHAOS_DISK_WRITE);
+    assert_int_equal(list[1].loop, 0);
+    assert_connected(&page, list[1].port);
+    assert_true(page.domain.grants[list[1].references[0]].mapped);
+    free(list);
+    domid = create("bare", "");
+    assert_int_equal(
+        chaos_guest_devices(world->chaos, domid, 0, &list, &count, &err), 0);
+    assert_int_equal(count, 0);
+    free(list);
+}
+
+static int try_disk(const char *name, const char *access,
+                    struct chaos_error *err)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text), "disk=['%s,raw,xvda,%s']\n", disk, access);
+    return try_create(name, "pvh", world->noxs_kernel, text, NULL, err);
+}
+
+/* Who writes to a disk shares it with nobody, but with those who all say w!. */
+static void disk_is_in_use(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        int code;
+    } uses[] = {
+        { "r", "r", 0 },
+        { "w!", "w!", 0 },
+        { "r", "w", CHAOS_EBUSY },
+        { "w", "r", CHAOS_EBUSY },
+        { "w", "w", CHAOS_EBUSY },
+        { "r", "w!", CHAOS_EBUSY },
+        { "w!", "w", CHAOS_EBUSY },
+    };
+    struct chaos_error err;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+        assert_int_equal(try_disk("a", uses[i].first, &err), 0);
+        assert_int_equal(try_disk("b", uses[i].second, &err), uses[i].code);
+        if (uses[i].code)
+            assert_non_null(strstr(err.message, "of a"));
+        else
+            destroy(find("b"));
+        assert_int_equal(fake_backend_count(find("a")), 1);
+        destroy(find("a"));
+        assert_nothing_left();
+    }
+}
+
+static void disk_twice_in_a_guest(void **state)
+{
+    char text[512];
+
+    (void)state;
+    snprintf(text, sizeof(text), "disk=['%s,raw,xvda,w','%s,raw,xvdb,w']\n",
+             disk, disk);
+    refused(text, CHAOS_EBUSY, "this guest");
+}
+
+static void mac_is_taken(void **state)
+{
+    static const char more[] = "vif=['mac=00:16:3e:01:02:03']";
+    uint32_t domid = create("a", more);
+    struct chaos_error err;
+
+    (void)state;
+    assert_int_equal(
+        try_create("b", "pvh", world->noxs_kernel, more, NULL, &err),
+        CHAOS_EEXIST);
+    assert_non_null(strstr(err.message, "a has this address"));
+    assert_int_equal(fake_backend_count(domid), 1);
+    destroy(domid);
+    create("b", more);
+}
+
 /* ------------------------------------------------- kernel threads are late */
 
 /* The back ends let go some time after they were told: until then the
@@ -793,6 +911,24 @@ static void back_ends_let_go_late(void **state)
     destroy(second);
     for (i = 0; i < 20; i++)
         look();
+    assert_nothing_left();
+}
+
+/* XenStore can't be reached: the guest ends all the same, and what it had there
+ * is taken away when that is possible again. */
+static void ends_without_xenstore(void **state)
+{
+    uint32_t domid = create("g", vif_and_vbd);
+    struct chaos_error err;
+
+    (void)state;
+    fake_hv_fail_next(FAKE_HV_STORE_SEND, CHAOS_EFAILED);
+    assert_int_equal(chaos_guest_destroy(world->chaos, domid, &err),
+                     CHAOS_EFAILED);
+    assert_true(fake_hv_domain(domid).dying);
+    assert_node("4", "/local/domain/0/backend/vif/%u/0/state", domid);
+    look();
+    assert_int_equal(find("g"), 0);
     assert_nothing_left();
 }
 
@@ -847,7 +983,12 @@ int main(void)
         TEST(domid_is_used_again),
         TEST(domid_is_used_again_with_devices),
         TEST(two_guests),
+        TEST(tells_of_devices),
+        TEST(disk_is_in_use),
+        TEST(disk_twice_in_a_guest),
+        TEST(mac_is_taken),
         TEST(back_ends_let_go_late),
+        TEST(ends_without_xenstore),
         TEST(same_uuid_while_dying),
         TEST(same_interface_while_dying),
     };

@@ -611,7 +611,7 @@ static void sends(void **state)
 static void gathers_across_pages(void **state)
 {
     const struct net_piece pieces[] = {
-        { &memory[0][4090], 54 },          /* two pages */
+        { &memory[0][4082], 54 },          /* two pages */
         { &memory[3][0], 4096 },           /* just one */
         { &memory[4][1], 2 * PAGE_BYTES }, /* three */
     };
@@ -646,8 +646,9 @@ static void gathers_across_pages(void **state)
 
 static void refuses_what_cannot_be_sent(void **state)
 {
-    const struct net_piece empty[] = { { memory, 10 }, { memory, 0 } };
-    const struct net_piece two[] = { { memory, 10 }, { memory, 10 } };
+    const struct net_piece empty[] = { { memory, 20 }, { memory, 0 } };
+    const struct net_piece two[] = { { memory, 20 }, { memory, 10 } };
+    const struct net_piece short_one[] = { { memory, 13 }, { memory, 50 } };
     const struct net_piece huge[] = { { memory, 40000 }, { memory, 40000 } };
     struct net_piece many[XEN_NETIF_NR_SLOTS_MIN + 1];
 
@@ -657,6 +658,8 @@ static void refuses_what_cannot_be_sent(void **state)
     assert_false(net_send(guest.net, two, 0, 0, NULL));
     assert_false(net_send(guest.net, empty, 2, 0, NULL));
     assert_false(net_send(guest.net, huge, 2, 0, NULL));
+    assert_false(net_send(guest.net, short_one, 2, 0, NULL));
+    assert_false(send(&memory[0][4083], 60, NULL));
     assert_false(send(memory, SIZE_MAX, NULL));
     assert_false(net_send(guest.net, many, XEN_NETIF_NR_SLOTS_MIN + 1, 0, 0));
     assert_true(net_send(guest.net, many, XEN_NETIF_NR_SLOTS_MIN, 0, 0));
@@ -672,7 +675,7 @@ static void refuses_what_cannot_be_sent(void **state)
 
 static void asks_for_checksums(void **state)
 {
-    const struct net_piece two[] = { { memory, 10 }, { memory, 10 } };
+    const struct net_piece two[] = { { memory, 20 }, { memory, 10 } };
     uint16_t ids[XEN_NETIF_NR_SLOTS_MIN], flags;
     unsigned int slots;
 
@@ -687,7 +690,7 @@ static void sends_until_the_ring_is_full(void **state)
 {
     uint16_t ids[XEN_NETIF_NR_SLOTS_MIN];
     unsigned int slots, round, n = 0;
-    const struct net_piece three = { &memory[0][4095], PAGE_BYTES + 2 };
+    const struct net_piece three = { &memory[0][4082], PAGE_BYTES + 15 };
 
     (void)state;
     world_reset();
@@ -725,7 +728,7 @@ static void sends_until_the_ring_is_full(void **state)
 
 static void sends_no_more_than_there_are_grants(void **state)
 {
-    const struct net_piece three = { &memory[0][4095], PAGE_BYTES + 2 };
+    const struct net_piece three = { &memory[0][4082], PAGE_BYTES + 15 };
     unsigned int n = 0;
 
     (void)state;

@@ -222,7 +222,7 @@ static void makes_do_with_fewer_frames(void **state)
 {
     (void)state;
     world_limit_grants(3);
-    assert_int_equal(reserve_all(), 2 * 512 - WORLD_GRANTS);
+    assert_int_equal(reserve_all(), 3 * 512 - WORLD_GRANTS);
     world_reset();
     world_limit_grants(1);
     assert_int_equal(reserve_all(), 512 - WORLD_GRANTS);

@@ -20,6 +20,7 @@
 #define ROUNDS 150 /* at most 254: an exit status */
 
 static struct support_world *world;
+static char with_devices[512];
 
 /* One worker: a thread or a process. */
 struct worker {
@@ -44,15 +45,21 @@ static void note(struct worker *worker, int rc, const struct chaos_error *err)
         worker->first = *err;
 }
 
-static int create(struct chaos *chaos, const char *name, uint32_t *domid_r,
-                  struct chaos_error *err)
+static int create(struct chaos *chaos, const char *name, const char *more,
+                  uint32_t *domid_r, struct chaos_error *err)
 {
     struct chaos_config *config =
-        support_config(world, name, "pvh", world->noxs_kernel, "");
+        support_config(world, name, "pvh", world->noxs_kernel, more);
     int rc = chaos_guest_create(chaos, config, 0, domid_r, err);
 
     chaos_config_free(config);
     return rc;
+}
+
+/* Every other guest has devices: back ends serve all workers at once. */
+static const char *devices_of(unsigned i)
+{
+    return i % 2 ? with_devices : "";
 }
 
 /* Names of its own, listing in between. */
@@ -71,7 +78,7 @@ static void *work_apart(void *user)
     for (i = 0; i < ROUNDS && !worker->first.code; i++) {
         snprintf(name, sizeof(name), "w%u-%u", worker->number, i);
         snprintf(other, sizeof(other), "x%u-%u", worker->number, i);
-        rc = create(chaos, name, &domid, &err);
+        rc = create(chaos, name, devices_of(i), &domid, &err);
         note(worker, rc, &err);
         if (rc < 0)
             break;
@@ -102,7 +109,7 @@ static void *work_together(void *user)
 
     for (i = 0; i < ROUNDS; i++) {
         snprintf(name, sizeof(name), "shared-%u", i);
-        rc = create(chaos, name, NULL, &err);
+        rc = create(chaos, name, "", NULL, &err);
         worker->won += rc == 0;
         if (rc != CHAOS_EEXIST)
             note(worker, rc, &err);
@@ -223,6 +230,8 @@ static int setup(void **state)
 {
     (void)state;
     world = support_world_new();
+    snprintf(with_devices, sizeof(with_devices),
+             "vif=['']\ndisk=['%s,raw,xvda,r']\n", world->ramdisk);
     return 0;
 }
 

@@ -157,6 +157,11 @@ static unsigned int in_flight(void)
     return count;
 }
 
+static size_t page_left(const void *data)
+{
+    return 4096 - (uintptr_t)data % 4096;
+}
+
 bool net_send(struct net *net, const struct net_piece *pieces,
               unsigned int count, unsigned int flags, void *cookie)
 {
@@ -164,6 +169,8 @@ bool net_send(struct net *net, const struct net_piece *pieces,
 
     (void)net;
     if (count > (wire.info.can_gather ? NET_PIECES_MAX : 1) ||
+        page_left(pieces[0].data) <
+            (wire.info.can_gather ? NET_FIRST_MIN : pieces[0].length) ||
         (flags & NET_CHECKSUMMED && !wire.info.can_checksum))
         abort();
     if (in_flight() >= wire.room || wire.end - wire.first == PACKETS_MAX)

@@ -6,7 +6,6 @@
 #include <limits.h>
 
 #include "../../guest/mem.h"
-#include "../../guest/random.h"
 #include "../../guest/scratch.h"
 
 #define LWIP_NO_INTTYPES_H 1
@@ -28,7 +27,8 @@ _Noreturn void network_broken(unsigned int line);
     do {                                                                       \
     } while (0)
 
-#define LWIP_RAND() ((uint32_t)random_number())
+/* No LWIP_RAND: lwIP would ask for two numbers at its start, for local ports
+ * that nobody may ever use, and a PVH guest make trips to Xen for them. */
 
 #define LWIP_DECLARE_MEMORY_ALIGNED(name, size)                                \
     u8_t name[size] __attribute__((aligned(8))) SCRATCH(name)

@@ -57,7 +57,7 @@ killed() { # kill -9 in the middle of creates with devices
     guest "$1"
     count >before
     local i pid hits=0
-    for i in $(seq 25); do
+    for i in $(seq 40); do
         chaos create -q noop.cfg &
         pid=$!
         sleep "0.$(printf %03d $((RANDOM % 250)))"
@@ -67,7 +67,7 @@ killed() { # kill -9 in the middle of creates with devices
         chaos list >/dev/null 2>&1
         chaos domid noop >/dev/null 2>&1 && { chaos destroy noop || return; }
     done
-    echo "killed $hits of 25 before their end"
+    echo "killed $hits of 40 before their end"
     until_true 20 same_again
     local rc=$?
     diff before after
