@@ -160,8 +160,8 @@ losetup -d "$loop"
 print_points '"configuration": {
   "clock": "instructions of the only processor, 1 ns each",
   "dom0": "Linux '"$(uname -r), $(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo) MiB, $(nproc)"' vCPU",
-  "echo, blkcheck": "2 MiB, 1 vCPU, front ends of noxs/guest, TCP/IP of lwIP",
-  "debian": "dom0'\''s kernel, 256 MiB, 1 vCPU, xen-netfront and xen-blkfront",
+  "echo, blkcheck": "2 MiB, 1 vCPU, front ends of noxs/guest, TCP/IP of lwIP; a packet is no larger than the MTU",
+  "debian": "dom0'\''s kernel, 256 MiB, 1 vCPU, xen-netfront and xen-blkfront as they come: the network in pieces of up to 64 KiB",
   "peer": "traffic in dom0, through the bridge; MTU '"$(cat /sys/class/net/xenbr0/mtu)"'",
   "tcp": "one connection, '"$tcp_bytes"' bytes, median of '"$tcp_runs"'",
   "ping": "'"$pings"' packets of 64 bytes, one after the other",
