@@ -60,6 +60,13 @@ create() { # TOOL TYPE DEVICES, with spawn's options after them
     esac
 }
 
+# Of the last level, and of one that was not reached.
+clear_away() { # TOOL
+    "$1" list | awk 'NR > 1 && $2 > 0 { print $2 }' | while read -r domid; do
+        "$1" destroy "$domid" >/dev/null
+    done
+}
+
 # Creates and destroys one guest, so many times.
 pairs() { # TOOL TYPE DEVICES RUNNING RUNS
     local i
@@ -92,7 +99,7 @@ pass() { # TOOL TYPE RUNS
         fi
         take "$tool" list "$type" none "$level" <list.ns
     done
-    [ "$running" = 0 ] || spawn -n "$running" "$tool" destroy guest% >/dev/null
+    clear_away "$tool"
     settle
 }
 
@@ -120,37 +127,42 @@ with_devices() { # TOOL TYPE RUNS
 
 # What comes after `chaos create` has returned, or would have: `up`, until the
 # guest says that it is up; the others see answer.c.
-until_it_serves() { # TYPE
-    local config=chaos-$1-vif.cfg i
+up() { # TYPE DEVICES
+    local i
     : >up.ns
-    : >answer.ns
-    : >greet.ns
     : >why
+    for ((i = 0; i < 5; i++)); do
+        try spawn chaos create --wait "chaos-$1-$2.cfg" name=guest0 >>up.ns || break
+        chaos destroy guest0 >/dev/null
+        settle
+    done
+    take chaos up "$1" "$2" 0 <up.ns
+}
+
+answers() { # TYPE FILE, with answer's options after them
+    local config=chaos-$1-vif.cfg file=$2 i
+    shift 2
+    : >"$file"
+    : >why
+    for ((i = 0; i < 5; i++)); do
+        ip neigh flush dev xenbr0
+        try answer "$@" xenbr0 $address chaos create "$config" name=guest0 >>"$file" ||
+            break
+        chaos destroy guest0 >/dev/null
+        settle
+    done
+}
+
+until_it_serves() { # TYPE
     say "chaos, $1: until the guest serves"
-    for ((i = 0; i < 5; i++)); do
-        try spawn chaos create --wait chaos-"$1"-none.cfg name=guest0 >>up.ns &&
-            chaos destroy guest0 >/dev/null
-        settle
-    done
-    take chaos up "$1" none 0 <up.ns
-    : >up.ns
-    for ((i = 0; i < 5; i++)); do
-        try spawn chaos create --wait "$config" name=guest0 >>up.ns &&
-            chaos destroy guest0 >/dev/null
-        settle
-        ip neigh flush dev xenbr0
-        try answer xenbr0 $address chaos create "$config" name=guest0 >>answer.ns &&
-            chaos destroy guest0 >/dev/null
-        settle
-        ip neigh flush dev xenbr0
-        try answer -g 13 xenbr0 $address chaos create "$config" name=guest0 >>greet.ns &&
-            chaos destroy guest0 >/dev/null
-        settle
-    done
-    take chaos up "$1" vif 0 <up.ns
-    take chaos announced "$1" vif 0 < <(sed -n 's/^announced //p' answer.ns)
-    take chaos first_packet "$1" vif 0 < <(sed -n 's/^answered //p' answer.ns)
+    up "$1" none
+    up "$1" vif
+    answers "$1" echo.ns
+    take chaos announced "$1" vif 0 < <(sed -n 's/^announced //p' echo.ns)
+    take chaos first_packet "$1" vif 0 < <(sed -n 's/^answered //p' echo.ns)
+    answers "$1" greet.ns -g 13
     take chaos greeting "$1" vif 0 < <(sed -n 's/^greeted //p' greet.ns)
+    clear_away chaos
 }
 
 settle

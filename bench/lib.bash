@@ -37,7 +37,7 @@ try() {
 point() { # MEMBERS VALUE
     local value=$2 reason
     if [ -z "$value" ]; then
-        reason=$(tail -n 1 why | tr -d '[:cntrl:]' | sed 's/[\\"]/\\&/g')
+        reason=$(head -n 1 why | tr -d '[:cntrl:]' | sed 's/[\\"]/\\&/g')
         value="null, \"absent\": \"${reason:-not measured}\""
         say "absent: $1: $reason"
     fi

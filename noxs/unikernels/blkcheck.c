@@ -15,6 +15,8 @@
  *     write=K      how many sectors are written, 2048 without the option
  *     bench=BYTES  instead of all that: how long it takes to write and to read
  *                  as many bytes from the start of the disk on
+ *     request=BYTES, depth=N    how large requests are, and how many are in
+ *                  flight at once; the most there can be without the options
  */
 #include "../guest/block.h"
 #include "../guest/boot.h"
@@ -59,6 +61,7 @@ static struct {
 } work;
 
 static struct request requests[REQUESTS];
+static unsigned long depth, request_sectors;
 static char
     buffers[REQUESTS][REQUEST_SECTORS * BLOCK_SECTOR] SCRATCH(blkcheck_buffers)
         __attribute__((aligned(4096)));
@@ -146,7 +149,7 @@ static uint64_t run(uint64_t sectors)
     uint64_t begin = time_ns(), next = 0;
 
     while (next < sectors || work.in_flight) {
-        for (unsigned int i = 0; i < REQUESTS && next < sectors; i++) {
+        for (unsigned int i = 0; i < depth && next < sectors; i++) {
             struct request *r = &requests[i];
             uint64_t left = sectors - next;
 
@@ -154,7 +157,7 @@ static uint64_t run(uint64_t sectors)
                 continue;
             r->buffer = buffers[i];
             r->sector = next;
-            r->sectors = left < REQUEST_SECTORS ? left : REQUEST_SECTORS;
+            r->sectors = left < request_sectors ? left : request_sectors;
             if (!start(r))
                 break;
             next += r->sectors;
@@ -227,6 +230,15 @@ static void bench(uint64_t bytes)
           sectors * BLOCK_SECTOR, write_ns, run(sectors));
 }
 
+/* An option's value, or the most that there can be. */
+static unsigned long option_up_to(const char *cmdline, const char *name,
+                                  unsigned long unit, unsigned long most)
+{
+    unsigned long value = option_number(cmdline, name, most * unit) / unit;
+
+    return value && value < most ? value : most;
+}
+
 void guest_main(const struct guest_info *info)
 {
     unsigned long only = option_number(info->cmdline, "disk", BLOCKS_MAX);
@@ -234,6 +246,9 @@ void guest_main(const struct guest_info *info)
     unsigned long bytes = option_number(info->cmdline, "bench", 0);
     bool any = false;
 
+    depth = option_up_to(info->cmdline, "depth", 1, REQUESTS);
+    request_sectors =
+        option_up_to(info->cmdline, "request", BLOCK_SECTOR, REQUEST_SECTORS);
     control_up();
     for (unsigned int n = 0; n < BLOCKS_MAX; n++) {
         if (only < BLOCKS_MAX && n != only)
