@@ -237,9 +237,10 @@ struct field {
     size_t offset, size;
 };
 
-#define FIELD(type, name)                                                      \
+#define FIELD(type, field)                                                     \
     {                                                                          \
-#name, offsetof(struct type, name), sizeof(((struct type *)0)->name)   \
+        .name = #field, .offset = offsetof(struct type, field),                \
+        .size = sizeof(((struct type *)0)->field),                             \
     }
 
 /* Its rows are these fields, and all of them. */
