@@ -1,5 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The devices of a guest: network interfaces and disks. */
+/*
+ * The devices of a guest: network interfaces and disks.
+ *
+ *     struct chaos_device_info *list;
+ *     size_t count, i;
+ *
+ *     if (chaos_guest_devices(chaos, domid, 0, &list, &count, &err) < 0)
+ *         errx(1, "%s", err.message);
+ *     for (i = 0; i < count; i++)
+ *         puts(list[i].name);
+ *     free(list);
+ */
 #ifndef CHAOS_DEVICE_H
 #define CHAOS_DEVICE_H
 
@@ -35,8 +46,8 @@ struct chaos_device_info {
     uint32_t id;   /* network: from 0; disk: the number of the virtual device,
                     * as in vbd-interface(7) */
     uint32_t port; /* the guest's end of the event channel */
-    uint32_t
-        references[2]; /* grants of the rings: network tx and rx, disk one */
+    uint32_t references[2]; /* of the guest's grants of the rings: network tx
+                             * and rx, disk the first alone */
     char name[CHAOS_DEVICE_NAME_SIZE]; /* network: of the interface in dom0;
                                         * disk: "xvda" and the like */
     /* network */
@@ -57,8 +68,11 @@ struct chaos_device_info {
 
 /*
  * The devices of a guest of chaos's, network interfaces first, each in the
- * order of its configuration.  The caller frees *list_r with free().  Blocks
- * as the functions of chaos/guest.h do, and fails as they do.
+ * order of its configuration.  `flags` is 0 or CHAOS_DEVICES_STATE; without
+ * that, Xen and the registry know all, and every state is 0.  The caller frees
+ * *list_r with free(); it may be NULL when there is no device.  Blocks as the
+ * functions of chaos/guest.h do, and fails as they do; with CHAOS_DEVICES_STATE
+ * also with CHAOS_ETIMEDOUT when XenStore does not answer within 10 s.
  */
 int chaos_guest_devices(struct chaos *chaos, uint32_t domid, unsigned flags,
                         struct chaos_device_info **list_r, size_t *count_r,

@@ -18,7 +18,7 @@ extern "C" {
 #define CHAOS_EFAILED (-1)   /* none of the below; the text says what */
 #define CHAOS_EINVAL (-2)    /* an argument or a configuration is wrong */
 #define CHAOS_ENOGUEST (-3)  /* no such guest */
-#define CHAOS_EEXIST (-4)    /* the name or UUID is taken */
+#define CHAOS_EEXIST (-4)    /* the name, UUID or address is taken */
 #define CHAOS_ETIMEDOUT (-5) /* it did not happen in the time given */
 #define CHAOS_ENOXEN (-6)    /* no Xen under this kernel, or no permission */
 #define CHAOS_ENOMEM (-7)    /* out of memory (host's or Xen's) or of domids */

@@ -4,12 +4,18 @@
  *
  * All functions block for as long as their hypercalls take, chaos_guest_wait()
  * and chaos_guest_wait_up() for as long as they are told.  They first finish
- * or undo what a chaos process that died has left behind.  Every one can fail
- * with CHAOS_ENOXEN (no Xen under this kernel, or no permission); functions
- * that take a domid fail with CHAOS_ENOGUEST when no guest has it, with
- * CHAOS_EBUSY while another process works on the guest, and, but for
- * chaos_guest_info(), with CHAOS_ENOTSUP when the domain was not made by
- * chaos.  None may be called from a signal handler.
+ * or undo what a chaos process that died has left behind.  Who makes or ends a
+ * guest with devices, or finishes that for another, waits for XenStore and
+ * back ends as well: milliseconds as a rule, no longer than 10 s for each of
+ * their answers.
+ *
+ * Every one can fail with CHAOS_ENOXEN (no Xen under this kernel, or no
+ * permission), CHAOS_ENOMEM, or CHAOS_EFAILED (what Xen, dom0's kernel or
+ * XenStore refused); functions that take a domid fail with CHAOS_ENOGUEST when
+ * no guest has it, with CHAOS_EBUSY while another process works on the guest,
+ * and, but for chaos_guest_info(), with CHAOS_ENOTSUP when the domain was not
+ * made by chaos.  Threads and fork() are as chaos/context.h says.  None may be
+ * called from a signal handler.
  */
 #ifndef CHAOS_GUEST_H
 #define CHAOS_GUEST_H
@@ -92,11 +98,17 @@ struct chaos_guest_control {
 };
 
 /*
- * Creates a guest and starts it, unless `flags` has CHAOS_CREATE_PAUSED.
- * *domid_r may be NULL.  When it returns 0 the guest's vCPU may already have
- * run.  On failure nothing of it is left.  Errors: CHAOS_EINVAL (the
- * configuration), CHAOS_EIMAGE (the kernel or ramdisk), CHAOS_EEXIST (name or
- * UUID taken), CHAOS_ENOMEM (memory, domids).
+ * Creates a guest and starts it, unless `flags` has CHAOS_CREATE_PAUSED.  Its
+ * devices are connected then.  `config` is not changed and stays the caller's;
+ * domid_r may be NULL.  When it returns 0 the guest's vCPU may already have
+ * run.  On failure nothing of it is left, though back ends may take a moment
+ * to let go of it.  Errors: CHAOS_EINVAL (the configuration, a bridge or disk
+ * that is none), CHAOS_EIMAGE (the kernel or ramdisk), CHAOS_ENOTSUP (devices
+ * or CHAOS_CREATE_NOXS, and a kernel that does not speak noxs), CHAOS_EEXIST
+ * (name, UUID, MAC address or name of an interface taken), CHAOS_EBUSY (a disk
+ * that is in use), CHAOS_ETIMEDOUT (a back end or XenStore does not answer),
+ * CHAOS_ENOMEM (memory, domids, room for devices in the registry),
+ * CHAOS_EFAILED (a back end that is not there or refuses; anything else).
  */
 int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
                        unsigned flags, uint32_t *domid_r,
@@ -105,7 +117,9 @@ int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
 /*
  * Checks all that chaos_guest_create() checks before it asks Xen for a
  * domain: the configuration, the kernel and ramdisk, whether they fit the
- * memory.  Needs no Xen; what is in a compressed kernel is not looked at.
+ * memory, and in dom0 that back ends, bridges and disks are there, but not
+ * who else has them.  Needs no Xen, unless there are devices; what is in a
+ * compressed kernel is not looked at.  Fails as a create does.
  */
 int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
                       struct chaos_error *err);
@@ -117,28 +131,31 @@ int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
 int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
                      struct chaos_error *err);
 
-/* What a domain, chaos's or not, is doing now. */
+/* What a domain, chaos's or not, is doing now.  The name of one that is not
+ * chaos's is read from XenStore, "" when that does not answer. */
 int chaos_guest_info(struct chaos *chaos, uint32_t domid,
                      struct chaos_guest_info *info_r, struct chaos_error *err);
 
 /*
  * All domains of the host by domid, dom0 included.  Carries out what is due
- * for guests that have ended (on_poweroff and so on) first.  The caller frees
- * *list_r with free().
+ * for guests that have ended (on_poweroff and so on) first; what can't
+ * be is no error.  The caller frees *list_r with free().
  */
 int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
                      size_t *count_r, struct chaos_error *err);
 
-/* The configuration that the guest was created from; the caller frees it with
- * chaos_config_free(). */
+/* The configuration that the guest was created from, complete: with the MAC
+ * addresses that were made up for it, and with paths that lead there from any
+ * directory.  The caller frees it with chaos_config_free(). */
 int chaos_guest_config(struct chaos *chaos, uint32_t domid,
                        struct chaos_config **config_r, struct chaos_error *err);
 
-/* Ends a guest at once and frees all it had. */
+/* Ends a guest at once and frees all it had.  It is not waited for back ends
+ * that let go late: the domain is dying until they have. */
 int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);
 
-/* Stops and continues its vCPUs. */
+/* Stops and continues its vCPUs; back ends go on. */
 int chaos_guest_pause(struct chaos *chaos, uint32_t domid,
                       struct chaos_error *err);
 int chaos_guest_unpause(struct chaos *chaos, uint32_t domid,
@@ -184,7 +201,8 @@ int chaos_guest_wait_up(struct chaos *chaos, uint32_t domid, int timeout_ms,
 int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
                      enum chaos_guest_end *end_r, struct chaos_error *err);
 
-/* Gives a guest another name.  CHAOS_EEXIST when it is taken. */
+/* Gives a guest another name.  CHAOS_EEXIST when it is taken, CHAOS_EINVAL
+ * when it is none (see chaos.cfg(5)). */
 int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
                        struct chaos_error *err);
 

@@ -439,7 +439,7 @@ static void test_ignored(void **state)
     (void)state;
     assert_string_equal(
         logged, "guest.cfg:1:1: acpi=1: ignored: remove the key. chaos builds "
-                "no ACPI tables.\n"
+                "ACPI tables for the guests that need them.\n"
                 "guest.cfg:2:3: device_model_args=[...]: ignored: remove the "
                 "key. chaos starts no device model.\n");
     chaos_config_free(config);

@@ -237,9 +237,10 @@ struct field {
     size_t offset, size;
 };
 
-#define FIELD(type, name)                                                      \
+#define FIELD(type, field)                                                     \
     {                                                                          \
-        #name, offsetof(struct type, name), sizeof(((struct type *)0)->name)   \
+        .name = #field, .offset = offsetof(struct type, field),                \
+        .size = sizeof(((struct type *)0)->field),                             \
     }
 
 /* Its rows are these fields, and all of them. */
@@ -276,9 +277,8 @@ static void tables_of_the_device_page(void **state)
     ASSERT_TABLE("### The header", FIELD(noxs_page, magic),
                  FIELD(noxs_page, version), FIELD(noxs_page, generation),
                  FIELD(noxs_page, entry_count), FIELD(noxs_page, control_port),
-                 FIELD(noxs_page, control_frame),
-                 FIELD(noxs_page, grants_used), FIELD(noxs_page, incarnation),
-                 FIELD(noxs_page, reserved));
+                 FIELD(noxs_page, control_frame), FIELD(noxs_page, grants_used),
+                 FIELD(noxs_page, incarnation), FIELD(noxs_page, reserved));
     ASSERT_TABLE("### Entries", FIELD(noxs_entry, type),
                  FIELD(noxs_entry, size), FIELD(noxs_entry, id),
                  FIELD(noxs_entry, backend), FIELD(noxs_entry, features));
