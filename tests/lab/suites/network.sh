@@ -77,9 +77,15 @@ no_xenstore() { # nothing in there that the guest could write, nobody introduced
     xenstore-ls -fp "/local/domain/$domid" | tee nodes
     # All belong to dom0, and nobody else may do anything.
     [ -s nodes ] && ! grep -v '(n0) *$' nodes || return
-    # xenstored has no domain of that number: it can't be asked for its path.
-    xenstore-ls -f /local/domain | grep -q "/local/domain/$domid/name" && return 1
-    ends daytime
+    [ "$(is_introduced 0)" = T ] && [ "$(is_introduced "$domid")" = F ] && ends daytime
+}
+# Asks xenstored itself, by XS_IS_DOMAIN_INTRODUCED (public/io/xs_wire.h): four
+# numbers of 32 bits (type, request, transaction, length), then the domid.
+is_introduced() { # DOMID: T or F
+    local length
+    length=$(printf '\\x%02x' $((${#1} + 1)))
+    printf '\x11\0\0\0\0\0\0\0\0\0\0\0'"$length"'\0\0\0%s\0' "$1" |
+        socat -t2 - UNIX-CONNECT:/var/run/xenstored/socket | tail -c +17 | head -c 1
 }
 
 no_process() { # dom0 runs nothing for a guest
