@@ -150,8 +150,12 @@ int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
 int chaos_guest_config(struct chaos *chaos, uint32_t domid,
                        struct chaos_config **config_r, struct chaos_error *err);
 
-/* Ends a guest at once and frees all it had.  It is not waited for back ends
- * that let go late: the domain is dying until they have. */
+/*
+ * Ends a guest at once and frees all it had.  It is not waited for back ends
+ * that let go late: the domain is dying until they have.  CHAOS_EFAILED or
+ * CHAOS_ETIMEDOUT also when XenStore is not there to take its devices away: it
+ * has ended then, and a later call sees to the rest.
+ */
 int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);
 
