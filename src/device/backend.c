@@ -232,15 +232,17 @@ void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
 /*
  * A back end that is starting writes into its directory, and would make it
  * again after a removal.  netback has written all when it waits for the front
- * end, blkback when it is connected.
+ * end, or when it has not only begun to close because it can't start; blkback
+ * when it is connected.
  */
 static int calm_step(struct chaos__store *store, struct chaos__end *end,
                      struct chaos_error *err)
 {
     enum chaos__end_state state = state_of(end);
-    bool is_starting = strcmp(end->type, "vif") == 0
-                           ? state < CHAOS__END_INIT_WAIT
-                           : state < CHAOS__END_CONNECTED;
+    bool is_starting =
+        strcmp(end->type, "vif") == 0
+            ? state < CHAOS__END_INIT_WAIT || state == CHAOS__END_CLOSING
+            : state < CHAOS__END_CONNECTED;
 
     (void)store;
     (void)err;

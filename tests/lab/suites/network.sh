@@ -145,7 +145,7 @@ refused_by_netback() { # it can't make the interface: one of its name is there
     local domid
     domid=$(chaos create -p noop.cfg) && chaos destroy noop || return
     until_true 5 no_interfaces
-    ip link add "vif$((domid + 1)).0" type bridge || return
+    ip tuntap add dev "vif$((domid + 1)).0" mode tap || return
     exits 1 "vif 0: the back end refuses to connect: " chaos create noop.cfg
     local rc=$?
     ip link delete "vif$((domid + 1)).0"
