@@ -219,6 +219,11 @@ static int set_mtu(struct chaos__item *item, void *user)
                                 "not a number from %d to %d: write one of "
                                 "these",
                                 MTU_MIN, MTU_MAX);
+    if (mtu > CHAOS__MTU_MAX)
+        return chaos__item_fail(item, CHAOS_ENOTSUP,
+                                "packets of more than %u bytes are not "
+                                "supported: set that or less",
+                                CHAOS__MTU_MAX);
     parser->vif->mtu = (uint32_t)mtu;
     return 0;
 }

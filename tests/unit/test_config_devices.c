@@ -131,7 +131,7 @@ static void test_vif_all(void **state)
     static const uint8_t ip[4] = { 10, 1, 2, 3 }, gw[4] = { 10, 1, 0, 1 };
     struct chaos_config *config =
         parsed("vif=['gw=10.1.0.1,mac=00:16:3E:aB:cd:EF, bridge=br-lan.1,,"
-               "ip=10.1.2.3/16,vifname=web0,mtu=9000,rate=1MB/s@20ms,"
+               "ip=10.1.2.3/16,vifname=web0,mtu=1400,rate=1MB/s@20ms,"
                "type=vif,script=vif-bridge,backend=Domain-0,trusted,devid=0,',"
                "'bridge=a=b']");
     const struct chaos__vif *vif = config->vifs;
@@ -145,7 +145,7 @@ static void test_vif_all(void **state)
     assert_memory_equal(vif->ipv4, ip, 4);
     assert_int_equal(vif->prefix, 16);
     assert_memory_equal(vif->gateway, gw, 4);
-    assert_int_equal(vif->mtu, 9000);
+    assert_int_equal(vif->mtu, 1400);
     assert_int_equal(vif->rate_bytes, 20000);
     assert_int_equal(vif->rate_interval_us, 20000);
     assert_string_equal(vif[1].bridge, "a=b");
@@ -266,6 +266,9 @@ static void test_vif_refused(void **state)
         { "gateway=10.0.0.1", CHAOS_ENOTSUP,
           "gateway=10.0.0.1: not supported: write gw= instead" },
         { "mtu=67", CHAOS_EINVAL, "mtu=67: " NO_MTU },
+        { "mtu=1501", CHAOS_ENOTSUP,
+          "mtu=1501: packets of more than 1500 bytes are not supported: set "
+          "that or less" },
         { "mtu=65518", CHAOS_EINVAL, "mtu=65518: " NO_MTU },
         { "mtu=0x600", CHAOS_EINVAL, "mtu=0x600: " NO_MTU },
         { "mtu=", CHAOS_EINVAL, "mtu=: " NO_MTU },
@@ -695,13 +698,13 @@ static void test_long_parameters(void **state)
 static void test_additions(void **state)
 {
     struct chaos_config *config =
-        parsed("vif=['mtu=1000']; vif+=['mtu=2000','']\n"
+        parsed("vif=['mtu=1000']; vif+=['mtu=1200','']\n"
                "disk+=['/a,,xvda']; disk+=['/b,,xvdb']");
 
     (void)state;
     assert_int_equal(config->vif_count, 3);
     assert_int_equal(config->vifs[0].mtu, 1000);
-    assert_int_equal(config->vifs[1].mtu, 2000);
+    assert_int_equal(config->vifs[1].mtu, 1200);
     assert_int_equal(config->disk_count, 2);
     assert_string_equal(config->disks[1].target, "/b");
     chaos_config_free(config);
@@ -721,9 +724,9 @@ static void test_overrides(void **state)
 
     (void)state;
     assert_int_equal(
-        chaos_config_set(chaos, config, "vif=[\"mtu=2000\"]", NULL), 0);
+        chaos_config_set(chaos, config, "vif=[\"mtu=1200\"]", NULL), 0);
     assert_int_equal(config->vif_count, 1);
-    assert_int_equal(config->vifs[0].mtu, 2000);
+    assert_int_equal(config->vifs[0].mtu, 1200);
     assert_int_equal(chaos_config_set(chaos, config, "disk=['/c,,xvdc']", NULL),
                      0);
     assert_int_equal(config->disk_count, 1);
@@ -733,10 +736,10 @@ static void test_overrides(void **state)
         chaos_config_set(chaos, config, "disk=['/d,,xvda','/e,,xvda']", NULL),
         CHAOS_EINVAL);
     assert_int_equal(
-        chaos_config_set(chaos, config, "vif=['mtu=3000','mtu=1']", NULL),
+        chaos_config_set(chaos, config, "vif=['mtu=1300','mtu=1']", NULL),
         CHAOS_EINVAL);
     assert_int_equal(config->vif_count, 1);
-    assert_int_equal(config->vifs[0].mtu, 2000);
+    assert_int_equal(config->vifs[0].mtu, 1200);
     assert_int_equal(config->disk_count, 1);
     assert_string_equal(config->disks[0].target, "/c");
     assert_int_equal(chaos_config_set(chaos, config, "disk=[]", NULL), 0);
@@ -787,9 +790,9 @@ static void test_format(void **state)
         { "vif=['','mtu=68']",
           "vif=[\"bridge=xenbr0\", \"bridge=xenbr0,mtu=68\"]\n" },
         { "vif=['rate=10Mb/s,gw=10.0.0.1,ip=10.0.0.2/25,vifname=w,bridge=b,"
-          "mac=00:16:3E:0a:0B:0c,mtu=9000']",
+          "mac=00:16:3E:0a:0B:0c,mtu=1400']",
           "vif=[\"mac=00:16:3e:0a:0b:0c,bridge=b,vifname=w,ip=10.0.0.2/25,"
-          "gw=10.0.0.1,mtu=9000,rate=10Mb/s@50000us\"]\n" },
+          "gw=10.0.0.1,mtu=1400,rate=10Mb/s@50000us\"]\n" },
         { "vif=['ip=10.0.0.2/24']", "vif=[\"bridge=xenbr0,ip=10.0.0.2\"]\n" },
         { "vif=['bridge=a\"\\\\b']", "vif=[\"bridge=a\\\"\\\\b\"]\n" },
         { "disk=['/a,,xvda','cdrom,/b,,hdc','/c,,sda1,w!']",
@@ -817,7 +820,7 @@ static void test_format_longest(void **state)
     char *written = rewritten(
         "vif=['mac=00:16:3e:00:00:01,bridge=fifteen-letters,"
         "vifname=letters-fifteen,ip=223.223.223.223/23,gw=223.223.222.222,"
-        "mtu=65517,rate=4294967295B/s@4294967295us']\n"
+        "mtu=1500,rate=4294967295B/s@4294967295us']\n"
         "disk=['/a,,d1048575p255']");
 
     (void)state;

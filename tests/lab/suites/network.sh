@@ -108,7 +108,7 @@ processes() {
 }
 
 keeps_its_mac() { # over a reboot
-    config "$1" noop 'vif = [""]' >noop.cfg
+    config "$1" noop 'vif = ["vifname=web0"]' >noop.cfg
     chaos create noop.cfg || return
     local before after
     before=$(mac_of noop) && chaos reboot noop && chaos wait -t 10 noop &&
@@ -194,7 +194,7 @@ for type in pvh pv; do
     check "three interfaces, one with a name" several_vifs $type
     check "XenStore knows no guest, and no node is the guest's" no_xenstore $type
     check "no process in dom0 for 20 guests" no_process $type
-    check "the MAC stays over a reboot" keeps_its_mac $type
+    check "the MAC and the interface's name stay over a reboot" keeps_its_mac $type
     check "a MAC that is taken" mac_taken $type
     check "a bridge that is none" no_bridge
     check "an interface's name that is taken" name_taken
