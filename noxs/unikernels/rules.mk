@@ -13,6 +13,7 @@ UNIKERNELS := noop hello spin crash reboot chatter parrot deaf scribble \
 NETWORK_UNIKERNELS := daytime echo http
 # What some have besides the file of their name.
 unikernel_parts_http := http-request.o
+unikernel_parts_scribble := $(addprefix scribble-,disk.o grants.o net.o)
 
 unikernel_images := $(foreach t,pv pvh,$(UNIKERNELS:%=$(BUILD)/unikernels/$t/%))
 
@@ -88,6 +89,7 @@ $(BUILD)/unikernels/$1/%: $(BUILD)/noxs/$1/unikernels/%.o $$(guest_kit_$1) \
 -include $$(guest_network_$1:.o=.d)
 -include $$(guest_kit_$1:.o=.d)
 -include $$(UNIKERNELS:%=$(BUILD)/noxs/$1/unikernels/%.d)
+-include $$(foreach u,$$(UNIKERNELS),$$(unikernel_parts_$$u:%.o=$(BUILD)/noxs/$1/unikernels/%.d))
 endef
 
 $(eval $(call unikernel_type,pv,GUEST_PV))

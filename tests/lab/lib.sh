@@ -83,3 +83,25 @@ free_kb() {
     chaos_free=$(xl info | sed -n 's/^free_memory *: *//p')
     echo $((chaos_free * 1024))
 }
+
+# What XenStore, dom0's kernel and Xen have, a line for each kind.
+count() {
+    echo "nodes $(xenstore-ls -f | wc -l)"
+    echo "loops $(losetup -l | wc -l)"
+    echo "interfaces $(ip link | grep -c '^[0-9]')"
+    echo "domains $(xl list | wc -l)"
+    # Ports that back ends have bound, and grants that they have mapped.
+    echo "interrupts $(grep -c xen-dyn /proc/interrupts)"
+    echo "back ends $(ls /sys/bus/xen-backend/devices | wc -l)"
+    echo "free $(free_kb)"
+}
+
+# same_again SECONDS: in that time it is as in the file `before`.
+same_again() {
+    local rc
+    until_true "$1" counts_are_same
+    rc=$?
+    diff before after
+    return $rc
+}
+counts_are_same() { count >after && cmp -s before after; }

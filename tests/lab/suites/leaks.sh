@@ -8,17 +8,6 @@ guest() { # TYPE
     config "$1" noop 'vif = [""]' "disk = [\"$work/disk.img,raw,xvda,w\"]" >noop.cfg
 }
 
-count() {
-    echo "nodes $(xenstore-ls -f | wc -l)"
-    echo "loops $(losetup -l | wc -l)"
-    echo "interfaces $(ip link | grep -c '^[0-9]')"
-    echo "domains $(xl list | wc -l)"
-    # Ports that back ends have bound, and grants that they have mapped.
-    echo "interrupts $(grep -c xen-dyn /proc/interrupts)"
-    echo "back ends $(ls /sys/bus/xen-backend/devices | wc -l)"
-    echo "free $(free_kb)"
-}
-
 cycle() { # TIMES
     local i
     for i in $(seq "$1"); do
@@ -31,14 +20,9 @@ two_hundred() { # TYPE
     cycle 3 || return # what is made once, is made here
     until_true 10 settled || return
     count >before
-    cycle 100 || return
-    until_true 20 same_again
-    local rc=$?
-    diff before after
-    return $rc
+    cycle 100 && same_again 20
 }
 settled() { [ -z "$(ls /sys/bus/xen-backend/devices)" ] && [ "$(xl list | wc -l)" = 2 ]; }
-same_again() { count >after && cmp -s before after; }
 
 failing() { # creates that fail late, when all but the start is done
     guest "$1"
@@ -47,10 +31,7 @@ failing() { # creates that fail late, when all but the start is done
     for i in $(seq 20); do
         chaos create -q noop.cfg 'vif=["", "vifname=xenbr0"]' 2>/dev/null && return 1
     done
-    until_true 20 same_again
-    local rc=$?
-    diff before after
-    return $rc
+    same_again 20
 }
 
 killed() { # kill -9 in the middle of creates with devices
@@ -68,10 +49,7 @@ killed() { # kill -9 in the middle of creates with devices
         chaos domid noop >/dev/null 2>&1 && { chaos destroy noop || return; }
     done
     echo "killed $hits of 40 before their end"
-    until_true 20 same_again
-    local rc=$?
-    diff before after
-    [ $rc = 0 ] && [ "$hits" -ge 3 ]
+    same_again 20 && [ "$hits" -ge 3 ]
 }
 
 xl_destroyed() { # another toolstack takes the domain and leaves its devices
@@ -80,10 +58,7 @@ xl_destroyed() { # another toolstack takes the domain and leaves its devices
     local domid
     domid=$(chaos create noop.cfg) && xl destroy "$domid" 2>/dev/null
     gone noop
-    until_true 20 same_again
-    local rc=$?
-    diff before after
-    return $rc
+    same_again 20
 }
 
 for type in pvh pv; do
