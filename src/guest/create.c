@@ -28,6 +28,10 @@
 #define BACKEND_TIMEOUT_MS 10000
 #define DYING_TIMEOUT_US 2000000
 
+/* Ended guests that are seen to when another one wants what they had: more
+ * than share a disk, and few enough for those that start again each time. */
+#define RIVALS_MAX 64
+
 /* The files of a guest, open and checked. */
 struct files {
     struct chaos__image kernel, ramdisk;
@@ -408,6 +412,32 @@ static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
                        domid);
 }
 
+/*
+ * Guests that have a MAC, a disk or an interface that this one wants may have
+ * ended too.  To be called before we have a slot: one of them may be created
+ * again here, and that create would take ours for a dead process's.
+ */
+static void settle_rivals(struct chaos *chaos,
+                          const struct chaos__devices *devices)
+{
+    uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
+    struct chaos__slot *rival;
+    unsigned tries;
+
+    for (tries = 0; tries < RIVALS_MAX; tries++) {
+        rival = chaos__devices_rival(chaos->registry, devices);
+        if (!rival)
+            break;
+        memcpy(uuid, rival->uuid, sizeof(uuid));
+        if (settle_taken(chaos, rival) < 0)
+            break;
+        /* It goes on: then so does the rivalry. */
+        if (rival->state == CHAOS__SLOT_RUNNING &&
+            memcmp(rival->uuid, uuid, sizeof(uuid)) == 0)
+            break;
+    }
+}
+
 static int reserve(struct chaos *chaos, const struct chaos_config *config,
                    struct chaos__slot **slot_r, struct chaos_error *err)
 {
@@ -438,6 +468,8 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
 
     if (rc == 0 && config->has_uuid)
         rc = check_uuid(chaos, config->uuid, err);
+    if (rc == 0)
+        settle_rivals(chaos, shell->devices);
     if (rc == 0)
         rc = reserve(chaos, config, &slot, err);
     if (rc < 0)

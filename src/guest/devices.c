@@ -66,18 +66,17 @@ static int record_net(struct chaos__registry *registry,
     return rc < 0 ? chaos__fail_within(err, rc, "vif %u", id) : 0;
 }
 
-static int record_block(struct chaos__registry *registry,
-                        struct chaos__slot *slot,
-                        const struct chaos__disk *disk,
-                        const struct chaos__block *block,
-                        struct chaos_error *err)
+static void fill_block(struct chaos__device *record,
+                       const struct chaos__disk *disk,
+                       const struct chaos__block *block)
 {
     static const uint8_t uses[] = {
         [CHAOS__DISK_READ_ONLY] = CHAOS__USE_READ,
         [CHAOS__DISK_WRITE] = CHAOS__USE_ALONE,
         [CHAOS__DISK_SHARED_WRITE] = CHAOS__USE_WRITE,
     };
-    struct chaos__device record = {
+
+    *record = (struct chaos__device){
         .kind = CHAOS__DEVICE_BLOCK,
         .use = uses[disk->access],
         .id = disk->vdev_number,
@@ -89,9 +88,18 @@ static int record_block(struct chaos__registry *registry,
         .port = block->port,
         .references = { block->ring.reference },
     };
-    struct chaos__device *added;
+    memcpy(record->name, disk->vdev, sizeof(record->name));
+}
 
-    memcpy(record.name, disk->vdev, sizeof(record.name));
+static int record_block(struct chaos__registry *registry,
+                        struct chaos__slot *slot,
+                        const struct chaos__disk *disk,
+                        const struct chaos__block *block,
+                        struct chaos_error *err)
+{
+    struct chaos__device record, *added;
+
+    fill_block(&record, disk, block);
     return chaos__registry_add_device(registry, slot, &record, &added, err);
 }
 
@@ -111,6 +119,58 @@ int chaos__devices_record(struct chaos__registry *registry,
         rc = record_block(registry, slot, &config->disks[i],
                           &devices->blocks[i], err);
     return rc;
+}
+
+/* --------------------------------------------------------------- rivals */
+
+/* Whose interface has this name.  That is rarely asked, and then of all. */
+static struct chaos__slot *find_interface(struct chaos__registry *registry,
+                                          const char *name)
+{
+    struct chaos__slot *slot = NULL;
+    struct chaos__device *device;
+
+    while ((slot = chaos__registry_next(registry, slot))) {
+        device = NULL;
+        while ((device = chaos__registry_next_device(registry, slot, device)))
+            if (device->kind == CHAOS__DEVICE_NET &&
+                strncmp(device->name, name, sizeof(device->name)) == 0)
+                return slot;
+    }
+    return NULL;
+}
+
+static struct chaos__slot *rival_of_net(struct chaos__registry *registry,
+                                        unsigned id,
+                                        const struct chaos__vif *vif,
+                                        const struct chaos__net *net)
+{
+    struct chaos__slot *slot = NULL;
+    struct chaos__device wanted;
+
+    fill_net(&wanted, CHAOS__NO_DOMID, id, vif, net);
+    if (vif->has_mac)
+        slot = chaos__registry_rival(registry, &wanted);
+    if (!slot && *vif->name && chaos__dom0_has_interface(vif->name))
+        slot = find_interface(registry, vif->name);
+    return slot;
+}
+
+struct chaos__slot *chaos__devices_rival(struct chaos__registry *registry,
+                                         const struct chaos__devices *devices)
+{
+    const struct chaos_config *config = devices->config;
+    struct chaos__slot *slot = NULL;
+    struct chaos__device wanted;
+    unsigned i;
+
+    for (i = 0; !slot && i < devices->net_count; i++)
+        slot = rival_of_net(registry, i, &config->vifs[i], &devices->nets[i]);
+    for (i = 0; !slot && i < devices->block_count; i++) {
+        fill_block(&wanted, &config->disks[i], &devices->blocks[i]);
+        slot = chaos__registry_rival(registry, &wanted);
+    }
+    return slot;
 }
 
 /* ------------------------------------------------------------- reading */

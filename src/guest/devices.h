@@ -13,6 +13,11 @@ int chaos__devices_record(struct chaos__registry *registry,
                           struct chaos__devices *devices,
                           struct chaos_error *err);
 
+/* A slot that stands in the way of that: it has a MAC, a disk or the name of an
+ * interface that these devices want too.  NULL when there is none. */
+struct chaos__slot *chaos__devices_rival(struct chaos__registry *registry,
+                                         const struct chaos__devices *devices);
+
 /* The names of the devices that a slot has; returns how many. */
 unsigned chaos__devices_recorded(
     struct chaos__registry *registry, const struct chaos__slot *slot,

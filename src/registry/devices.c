@@ -194,18 +194,19 @@ chaos__registry_next_device(struct chaos__registry *registry,
                                                                         : NULL;
 }
 
-bool chaos__registry_has_mac(struct chaos__registry *registry,
-                             const uint8_t mac[6])
+struct chaos__slot *chaos__registry_rival(struct chaos__registry *registry,
+                                          const struct chaos__device *wanted)
 {
-    struct chaos__device wanted = { .kind = CHAOS__DEVICE_NET };
-    bool has;
+    struct chaos__device *rival;
+    struct chaos__slot *slot = NULL;
 
-    memcpy(wanted.key, mac, 6);
     if (chaos__registry_lock(registry, NULL) < 0)
-        return false;
-    has = find_rival(registry, &wanted);
+        return NULL;
+    rival = find_rival(registry, wanted);
+    if (rival)
+        slot = chaos__slot_at(registry, rival->slot);
     chaos__registry_unlock(registry);
-    return has;
+    return slot;
 }
 
 void chaos__devices_drop(struct chaos__registry *registry,

@@ -180,9 +180,10 @@ chaos__registry_next_device(struct chaos__registry *registry,
                             const struct chaos__slot *slot,
                             const struct chaos__device *after);
 
-/* Whether a guest has a network device with this MAC. */
-bool chaos__registry_has_mac(struct chaos__registry *registry,
-                             const uint8_t mac[6]);
+/* Who keeps chaos__registry_add_device() from adding such a device, of which
+ * kind, use and key count; NULL when nobody does. */
+struct chaos__slot *chaos__registry_rival(struct chaos__registry *registry,
+                                          const struct chaos__device *wanted);
 
 /* A copy of the guest's configuration, kept beside the slot until it is
  * freed. */

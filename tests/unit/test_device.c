@@ -892,6 +892,118 @@ static void mac_is_taken(void **state)
     create("b", more);
 }
 
+/* -------------------------------- guests that have ended, unnoticed so far */
+
+/* What two guests can't both have. */
+static const char *const apart[] = {
+    "vif=['mac=00:16:3e:01:02:03']",
+    "vif=['vifname=web']",
+    "disk=['%s,raw,xvda,w']",
+};
+#define APART (sizeof(apart) / sizeof(apart[0]))
+
+static const char *apart_text(unsigned i)
+{
+    static char text[512];
+
+    snprintf(text, sizeof(text), apart[i], disk);
+    return text;
+}
+
+static void powered_off_guest_yields(void **state)
+{
+    uint32_t first;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < APART; i++) {
+        first = create("a", apart_text(i));
+        fake_hv_shut_down(first, CHAOS__SHUTDOWN_POWEROFF);
+        assert_int_equal(fake_backend_count(create("b", apart_text(i))), 1);
+        assert_false(fake_hv_domain(first).exists);
+        assert_int_equal(find("a"), 0);
+        destroy(find("b"));
+    }
+}
+
+static void vanished_guest_yields(void **state)
+{
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < APART; i++) {
+        fake_hv_vanish(create("a", apart_text(i)));
+        assert_int_equal(fake_backend_count(create("b", apart_text(i))), 1);
+        look(); /* at one whose interface went with it, too */
+        assert_int_equal(support_count_slots(world), 1);
+        destroy(find("b"));
+    }
+}
+
+/* All of them at once, and several have the disk. */
+static void ended_guests_yield(void **state)
+{
+    char read[512], all[512];
+    unsigned i;
+
+    (void)state;
+    snprintf(read, sizeof(read), "disk=['%s,raw,xvda,r']", disk);
+    snprintf(all, sizeof(all),
+             "vif=['mac=00:16:3e:01:02:03,vifname=web']\n"
+             "disk=['%s,raw,xvda,w']",
+             disk);
+    fake_hv_shut_down(create("a", read), CHAOS__SHUTDOWN_POWEROFF);
+    fake_hv_vanish(create("b", read));
+    fake_hv_shut_down(create("c", apart[0]), CHAOS__SHUTDOWN_POWEROFF);
+    fake_hv_vanish(create("d", apart[1]));
+    create("e", all);
+    for (i = 'a'; i < 'e'; i++)
+        assert_int_equal(find((char[]){ (char)i, '\0' }), 0);
+}
+
+/* It has what it had again before anybody else can take it; and its own new
+ * start meets nothing half made. */
+static void restarting_guest_keeps(void **state)
+{
+    struct chaos_error err;
+    uint32_t first, second;
+    unsigned i;
+    int rc;
+
+    (void)state;
+    for (i = 0; i < APART; i++) {
+        first = create("a", apart_text(i));
+        fake_hv_shut_down(first, CHAOS__SHUTDOWN_REBOOT);
+        rc = try_create("b", "pvh", world->noxs_kernel, apart_text(i), NULL,
+                        &err);
+        assert_true(rc == CHAOS_EEXIST || rc == CHAOS_EBUSY);
+        second = find("a");
+        assert_int_not_equal(second, 0);
+        assert_int_not_equal(second, first);
+        assert_int_equal(fake_backend_count(second), 1);
+        assert_int_equal(support_count_slots(world), 1);
+        destroy(second);
+    }
+}
+
+/* One that runs is looked at once, and left alone. */
+static void running_guest_keeps(void **state)
+{
+    struct chaos_error err;
+    uint32_t first;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < APART; i++) {
+        first = create("a", apart_text(i));
+        assert_true(try_create("b", "pvh", world->noxs_kernel, apart_text(i),
+                               NULL, &err) < 0);
+        assert_int_equal(find("a"), first);
+        assert_int_equal(fake_backend_count(first), 1);
+        destroy(first);
+    }
+}
+
 /* ------------------------------------------------- kernel threads are late */
 
 /* The back ends let go some time after they were told: until then the
@@ -986,6 +1098,11 @@ int main(void)
         TEST(disk_is_in_use),
         TEST(disk_twice_in_a_guest),
         TEST(mac_is_taken),
+        TEST(powered_off_guest_yields),
+        TEST(vanished_guest_yields),
+        TEST(ended_guests_yield),
+        TEST(restarting_guest_keeps),
+        TEST(running_guest_keeps),
         TEST(back_ends_let_go_late),
         TEST(ends_without_xenstore),
         TEST(same_uuid_while_dying),
