@@ -5,32 +5,22 @@
  * guest.  Each step is recorded in the registry before its effect, so that a
  * process that dies anywhere leaves a slot that tells what to undo.
  */
-#include "guest.h"
+#include "create.h"
 
 #include "build/elf.h"
 #include "build/image.h"
 #include "build/shell.h"
-#include "clock.h"
-#include "device/device.h"
 #include "devices.h"
-#include "uuid.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* As libxl's: one event channel page's worth is plenty for most. */
 #define EVENT_CHANNELS_DEFAULT 1023
 
 /* As libxl's LIBXL_INIT_TIMEOUT: a back end takes milliseconds. */
 #define BACKEND_TIMEOUT_MS 10000
-#define DYING_TIMEOUT_US 2000000
-
-/* Ended guests that are seen to when another one wants what they had: more
- * than share a disk, and few enough for those that start again each time. */
-#define RIVALS_MAX 64
 
 /* The files of a guest, open and checked. */
 struct files {
@@ -240,77 +230,6 @@ static void record(struct chaos__slot *slot, const struct chaos_config *config,
     slot->control_port = shell->control_port;
 }
 
-/* A restart may happen in another directory. */
-static char *absolute(const char *path)
-{
-    char directory[4096], *whole;
-
-    if (!path || *path == '/' || !getcwd(directory, sizeof(directory)))
-        return path ? strdup(path) : NULL;
-    return asprintf(&whole, "%s/%s", directory, path) < 0 ? NULL : whole;
-}
-
-/* A copy of a configuration, complete for a restart: MACs are the same then,
- * and paths lead there from any directory.  What it has of its own: */
-static void release_kept(struct chaos_config *kept)
-{
-    unsigned i;
-
-    for (i = 0; kept->disks && i < kept->disk_count; i++)
-        free(kept->disks[i].target);
-    free(kept->disks);
-    free(kept->vifs);
-    free(kept->kernel);
-    free(kept->ramdisk);
-}
-
-static bool complete(struct chaos_config *kept,
-                     const struct chaos_config *config,
-                     const struct chaos__devices *devices)
-{
-    unsigned i;
-    bool ok;
-
-    kept->kernel = absolute(config->kernel);
-    kept->ramdisk = absolute(config->ramdisk);
-    kept->vifs = calloc(config->vif_count + 1, sizeof(*kept->vifs));
-    kept->disks = calloc(config->disk_count + 1, sizeof(*kept->disks));
-    ok = kept->kernel && (kept->ramdisk || !config->ramdisk) && kept->vifs &&
-         kept->disks;
-    for (i = 0; ok && i < config->vif_count; i++) {
-        kept->vifs[i] = config->vifs[i];
-        kept->vifs[i].has_mac = true;
-        memcpy(kept->vifs[i].mac, devices->nets[i].mac,
-               sizeof(kept->vifs[i].mac));
-    }
-    for (i = 0; ok && i < config->disk_count; i++) {
-        kept->disks[i] = config->disks[i];
-        kept->disks[i].target = absolute(config->disks[i].target);
-        ok = kept->disks[i].target;
-    }
-    return ok;
-}
-
-static int keep_config(struct chaos *chaos, const struct chaos_config *config,
-                       const struct chaos__devices *devices,
-                       struct chaos__slot *slot, struct chaos_error *err)
-{
-    struct chaos_config kept = *config;
-    char *text = NULL;
-    int rc;
-
-    if (complete(&kept, config, devices))
-        rc = chaos_config_format(&kept, &text, err);
-    else
-        rc = chaos__fail_memory(err);
-    release_kept(&kept);
-    if (rc < 0)
-        return rc;
-    rc = chaos__registry_keep_config(chaos->registry, slot, text, err);
-    free(text);
-    return rc;
-}
-
 /* The back ends have had the time that loading took: often it is enough. */
 static int finish_devices(struct chaos *chaos, struct chaos__slot *slot,
                           struct chaos__shell *shell, struct chaos_error *err)
@@ -343,7 +262,7 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
     if (rc == 0)
         rc = pin(chaos, config, shell->domid, err);
     if (rc == 0)
-        rc = keep_config(chaos, config, shell->devices, slot, err);
+        rc = chaos__keep_config(chaos, config, shell->devices, slot, err);
     if (rc < 0)
         return rc;
     record(slot, config, shell);
@@ -357,108 +276,6 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
 
 /* -------------------------------------------------------------- create */
 
-/* The slot may be a guest's that has ended: carry out what is due for it,
- * then what it had is free or taken by its successor. */
-static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
-{
-    struct chaos__hv_domain domain;
-    int rc = chaos__guest_look(chaos, taken, &domain, NULL);
-
-    if (rc == CHAOS_ENOGUEST)
-        return 0;
-    return rc < 0 ? rc : chaos__guest_settle(chaos, taken, &domain, NULL);
-}
-
-/* Waits for a domain that is destroyed and still there, because a back end has
- * not let go of it yet.  False: it is not destroyed, or does not go. */
-static bool await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
-{
-    int64_t until_us = chaos__now_us() + DYING_TIMEOUT_US;
-    int64_t pause_us = CHAOS__LOOK_FIRST_US;
-    struct chaos__hv_domain domain;
-    int rc;
-
-    while ((rc = chaos__hv_domain_info(chaos->hv, domid, &domain, NULL)) == 0 &&
-           memcmp(domain.handle, uuid, CHAOS__HANDLE_SIZE) == 0) {
-        if (!domain.dying || chaos__now_us() > until_us)
-            return false;
-        usleep((useconds_t)pause_us);
-        pause_us = chaos__look_next_us(pause_us);
-    }
-    return rc == 0 || rc == CHAOS_ENOGUEST;
-}
-
-/* A UUID that the user chose must be no other domain's: repair finds a
- * domain whose domid was not recorded by it. */
-static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
-                      struct chaos_error *err)
-{
-    struct chaos__slot *slot;
-    uint32_t domid;
-    int rc = chaos__find_by_handle(chaos, uuid, &domid, err);
-
-    if (rc <= 0)
-        return rc;
-    slot = chaos__registry_by_domid(chaos->registry, domid);
-    if (slot && settle_taken(chaos, slot) == 0)
-        rc = chaos__find_by_handle(chaos, uuid, &domid, err);
-    if (rc <= 0)
-        return rc;
-    if (await_gone(chaos, domid, uuid))
-        return 0;
-    return chaos__fail(err, CHAOS_EEXIST,
-                       "uuid: domain %u has this UUID; choose another, or "
-                       "none",
-                       domid);
-}
-
-/*
- * Guests that have a MAC, a disk or an interface that this one wants may have
- * ended too.  To be called before we have a slot: one of them may be created
- * again here, and that create would take ours for a dead process's.
- */
-static void settle_rivals(struct chaos *chaos,
-                          const struct chaos__devices *devices)
-{
-    uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
-    struct chaos__slot *rival;
-    unsigned tries;
-
-    for (tries = 0; tries < RIVALS_MAX; tries++) {
-        rival = chaos__devices_rival(chaos->registry, devices);
-        if (!rival)
-            break;
-        memcpy(uuid, rival->uuid, sizeof(uuid));
-        if (settle_taken(chaos, rival) < 0)
-            break;
-        /* It goes on: then so does the rivalry. */
-        if (rival->state == CHAOS__SLOT_RUNNING &&
-            memcmp(rival->uuid, uuid, sizeof(uuid)) == 0)
-            break;
-    }
-}
-
-static int reserve(struct chaos *chaos, const struct chaos_config *config,
-                   struct chaos__slot **slot_r, struct chaos_error *err)
-{
-    struct chaos__slot *taken = NULL;
-    uint8_t uuid[16];
-    int rc = 0;
-
-    if (config->has_uuid)
-        memcpy(uuid, config->uuid, sizeof(uuid));
-    else
-        rc = chaos__uuid_make(uuid, err);
-    if (rc < 0)
-        return rc;
-    rc = chaos__registry_reserve(chaos->registry, config->name, uuid, slot_r,
-                                 &taken, err);
-    if (rc == CHAOS_EEXIST && taken && settle_taken(chaos, taken) == 0)
-        rc = chaos__registry_reserve(chaos->registry, config->name, uuid,
-                                     slot_r, NULL, err);
-    return rc;
-}
-
 static int create_from(struct chaos *chaos, const struct chaos_config *config,
                        const struct chaos__payload *payload, unsigned flags,
                        struct chaos__shell *shell, struct chaos_error *err)
@@ -466,12 +283,8 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
     struct chaos__slot *slot;
     int rc = chaos__ready(chaos, err);
 
-    if (rc == 0 && config->has_uuid)
-        rc = check_uuid(chaos, config->uuid, err);
     if (rc == 0)
-        settle_rivals(chaos, shell->devices);
-    if (rc == 0)
-        rc = reserve(chaos, config, &slot, err);
+        rc = chaos__create_reserve(chaos, config, shell->devices, &slot, err);
     if (rc < 0)
         return rc;
     rc = prepare(chaos, config, slot, shell, err);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A place in the registry for a guest that is to be created.  Who has what it
+ * wants, a name, a UUID, a MAC or a disk, may have ended without anybody
+ * noticing: that is looked at first.
+ */
+#include "create.h"
+
+#include "clock.h"
+#include "devices.h"
+#include "uuid.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define DYING_TIMEOUT_US 2000000
+
+/* Ended guests that are seen to when another one wants what they had: more
+ * than share a disk, and few enough for those that start again each time. */
+#define RIVALS_MAX 64
+
+/* The slot may be a guest's that has ended: carry out what is due for it,
+ * then what it had is free or taken by its successor. */
+static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
+{
+    struct chaos__hv_domain domain;
+    int rc = chaos__guest_look(chaos, taken, &domain, NULL);
+
+    if (rc == CHAOS_ENOGUEST)
+        return 0;
+    return rc < 0 ? rc : chaos__guest_settle(chaos, taken, &domain, NULL);
+}
+
+/* Waits for a domain that is destroyed and still there, because a back end has
+ * not let go of it yet.  False: it is not destroyed, or does not go. */
+static bool await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
+{
+    int64_t until_us = chaos__now_us() + DYING_TIMEOUT_US;
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+    struct chaos__hv_domain domain;
+    int rc;
+
+    while ((rc = chaos__hv_domain_info(chaos->hv, domid, &domain, NULL)) == 0 &&
+           memcmp(domain.handle, uuid, CHAOS__HANDLE_SIZE) == 0) {
+        if (!domain.dying || chaos__now_us() > until_us)
+            return false;
+        usleep((useconds_t)pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+    }
+    return rc == 0 || rc == CHAOS_ENOGUEST;
+}
+
+/* A UUID that the user chose must be no other domain's: repair finds a
+ * domain whose domid was not recorded by it. */
+static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
+                      struct chaos_error *err)
+{
+    struct chaos__slot *slot;
+    uint32_t domid;
+    int rc = chaos__find_by_handle(chaos, uuid, &domid, err);
+
+    if (rc <= 0)
+        return rc;
+    slot = chaos__registry_by_domid(chaos->registry, domid);
+    if (slot && settle_taken(chaos, slot) == 0)
+        rc = chaos__find_by_handle(chaos, uuid, &domid, err);
+    if (rc <= 0)
+        return rc;
+    if (await_gone(chaos, domid, uuid))
+        return 0;
+    return chaos__fail(err, CHAOS_EEXIST,
+                       "uuid: domain %u has this UUID; choose another, or "
+                       "none",
+                       domid);
+}
+
+/*
+ * Guests that have a MAC, a disk or an interface that this one wants may have
+ * ended too.  To be called before we have a slot: one of them may be created
+ * again here, and that create would take ours for a dead process's.
+ */
+static void settle_rivals(struct chaos *chaos,
+                          const struct chaos__devices *devices)
+{
+    uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
+    struct chaos__slot *rival;
+    unsigned tries;
+
+    for (tries = 0; tries < RIVALS_MAX; tries++) {
+        rival = chaos__devices_rival(chaos->registry, devices);
+        if (!rival)
+            break;
+        memcpy(uuid, rival->uuid, sizeof(uuid));
+        if (settle_taken(chaos, rival) < 0)
+            break;
+        /* It goes on: then so does the rivalry. */
+        if (rival->state == CHAOS__SLOT_RUNNING &&
+            memcmp(rival->uuid, uuid, sizeof(uuid)) == 0)
+            break;
+    }
+}
+
+static int reserve(struct chaos *chaos, const struct chaos_config *config,
+                   struct chaos__slot **slot_r, struct chaos_error *err)
+{
+    struct chaos__slot *taken = NULL;
+    uint8_t uuid[16];
+    int rc = 0;
+
+    if (config->has_uuid)
+        memcpy(uuid, config->uuid, sizeof(uuid));
+    else
+        rc = chaos__uuid_make(uuid, err);
+    if (rc < 0)
+        return rc;
+    rc = chaos__registry_reserve(chaos->registry, config->name, uuid, slot_r,
+                                 &taken, err);
+    if (rc == CHAOS_EEXIST && taken && settle_taken(chaos, taken) == 0)
+        rc = chaos__registry_reserve(chaos->registry, config->name, uuid,
+                                     slot_r, NULL, err);
+    return rc;
+}
+
+int chaos__create_reserve(struct chaos *chaos,
+                          const struct chaos_config *config,
+                          const struct chaos__devices *devices,
+                          struct chaos__slot **slot_r, struct chaos_error *err)
+{
+    int rc = config->has_uuid ? check_uuid(chaos, config->uuid, err) : 0;
+
+    if (rc < 0)
+        return rc;
+    settle_rivals(chaos, devices);
+    return reserve(chaos, config, slot_r, err);
+}
