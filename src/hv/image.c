@@ -126,8 +126,9 @@ static int tell_pages(struct xc_dom_image *dom, const xen_pfn_t *pages,
     unsigned i;
     int r = -1;
 
-    if (call)
-        updates = xencall_alloc_buffer(call, count * sizeof(*updates));
+    if (!call)
+        return -1;
+    updates = xencall_alloc_buffer(call, count * sizeof(*updates));
     for (i = 0; updates && i < count; i++)
         updates[i] = (mmu_update_t){
             .ptr = dom->pv_p2m[pages[i]] << XC_PAGE_SHIFT | MMU_MACHPHYS_UPDATE,
