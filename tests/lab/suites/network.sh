@@ -85,7 +85,7 @@ is_introduced() { # DOMID: T or F
     local length
     length=$(printf '\\x%02x' $((${#1} + 1)))
     printf '\x11\0\0\0\0\0\0\0\0\0\0\0'"$length"'\0\0\0%s\0' "$1" |
-        socat -t2 - UNIX-CONNECT:/var/run/xenstored/socket | tail -c +17 | head -c 1
+        socat -t2 - UNIX-CONNECT:/var/run/xenstored/socket,shut-none | tail -c +17 | head -c 1
 }
 
 no_process() { # dom0 runs nothing for a guest
