@@ -164,7 +164,7 @@ static int look(struct chaos *chaos, uint32_t domid, const uint8_t *uuid,
     }
     if (!domain.shutdown)
         return 0;
-    *end_r = (enum chaos_guest_end)domain.shutdown_reason;
+    *end_r = chaos__guest_end_of(&domain);
     slot = chaos__registry_by_domid(chaos->registry, domid);
     if (slot)
         chaos__guest_settle(chaos, slot, &domain, NULL);

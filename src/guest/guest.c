@@ -70,6 +70,11 @@ int chaos__guest_get(struct chaos *chaos, uint32_t domid,
     rc = chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
     if (rc < 0)
         return rc;
+    if (domain_r->dying)
+        return chaos__fail(err, CHAOS_ENOGUEST,
+                           "domain %u is destroyed; it goes when nobody uses "
+                           "its memory any more",
+                           domid);
     return chaos__fail(err, CHAOS_ENOTSUP,
                        "domain %u was not made by chaos; use the toolstack "
                        "that made it",
@@ -164,7 +169,7 @@ static void fill_info(struct chaos *chaos,
         .paused = domain->paused,
         .ended = domain->shutdown,
         .dying = domain->dying,
-        .end = (uint8_t)(domain->shutdown ? domain->shutdown_reason : 0),
+        .end = (uint8_t)(domain->shutdown ? chaos__guest_end_of(domain) : 0),
         .vcpus = domain->vcpus_online,
         .memory_kb = domain->pages * page_kb,
         .claimed_kb = domain->claimed_pages * page_kb,

@@ -57,6 +57,16 @@ int chaos__guest_open(struct chaos *chaos, uint32_t domid,
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
                      const uint8_t *uuid, struct chaos_error *err);
 
+/* Why a domain shut down.  It may have given any reason: one that means
+ * something else here is told as one that means nothing. */
+static inline enum chaos_guest_end
+chaos__guest_end_of(const struct chaos__hv_domain *domain)
+{
+    return domain->shutdown_reason < CHAOS_END_HALT
+               ? (enum chaos_guest_end)domain->shutdown_reason
+               : (enum chaos_guest_end)(CHAOS_END_HALT - 1);
+}
+
 /*
  * Carries out what the configuration says about a guest that has ended.
  * Does nothing while it runs.  A failed restart is logged; the ended guest is

@@ -1043,6 +1043,28 @@ static void ends_without_xenstore(void **state)
     assert_nothing_left();
 }
 
+/* Nothing can be done to it, and nobody else made it. */
+static void dying_guest_is_none(void **state)
+{
+    uint32_t domid = create("g", vif_and_vbd);
+    struct chaos_guest_info info;
+    struct chaos_error err;
+    unsigned i;
+
+    (void)state;
+    fake_backend_set_lag(20);
+    destroy(domid);
+    assert_true(fake_hv_domain(domid).dying);
+    assert_int_equal(chaos_guest_destroy(world->chaos, domid, &err),
+                     CHAOS_ENOGUEST);
+    assert_non_null(strstr(err.message, "is destroyed"));
+    assert_int_equal(chaos_guest_info(world->chaos, domid, &info, &err), 0);
+    assert_true(info.dying);
+    for (i = 0; i < 20; i++)
+        look();
+    assert_nothing_left();
+}
+
 static void same_uuid_while_dying(void **state)
 {
     uint32_t domid = create("g", "vif=['']\nuuid='" A_UUID "'");
@@ -1105,6 +1127,7 @@ int main(void)
         TEST(running_guest_keeps),
         TEST(back_ends_let_go_late),
         TEST(ends_without_xenstore),
+        TEST(dying_guest_is_none),
         TEST(same_uuid_while_dying),
         TEST(same_interface_while_dying),
     };

@@ -909,6 +909,29 @@ static void other_endings_are_preserved(void **state)
     assert_int_equal(find(world, "web"), domid);
 }
 
+/* What it gives as its reason says nothing of what we did. */
+static void reason_is_the_guests(void **state)
+{
+    static const unsigned reasons[] = { CHAOS_END_HALT, CHAOS_END_DESTROYED };
+    struct support_world *world = *state;
+    struct chaos_guest_info info;
+    enum chaos_guest_end end;
+    struct chaos_error err;
+    uint32_t domid;
+    size_t i;
+
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        domid = create(world, "web", "");
+        fake_hv_shut_down(domid, reasons[i]);
+        assert_int_equal(
+            chaos_guest_wait(world->chaos, domid, 1000, &end, &err), 0);
+        assert_true(end < CHAOS_END_HALT);
+        assert_int_equal(chaos_guest_info(world->chaos, domid, &info, &err), 0);
+        assert_int_equal(info.end, end);
+        assert_int_equal(chaos_guest_destroy(world->chaos, domid, &err), 0);
+    }
+}
+
 static void restarts_under_its_new_name(void **state)
 {
     struct support_world *world = *state;
@@ -1364,6 +1387,7 @@ int main(void)
         TEST(ends_with_restart),
         TEST(ends_with_preserve),
         TEST(other_endings_are_preserved),
+        TEST(reason_is_the_guests),
         TEST(restarts_under_its_new_name),
         TEST(restarts_once_a_look),
         TEST(failed_restart_is_logged),
