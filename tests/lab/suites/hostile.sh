@@ -101,7 +101,7 @@ floods() { # NAME
 answers() { # NAME
     local text
     ping -c 1 -W 5 "$(address_of "$1")" &&
-    text=$(timeout 10 socat -T5 - "TCP:$(address_of "$1"):13" </dev/null)
+    text=$(timeout 10 socat -t10 - "TCP:$(address_of "$1"):13" </dev/null)
     echo "$text"
     [[ $text == *" $(date +%Y) "* ]]
 }

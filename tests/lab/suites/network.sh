@@ -22,7 +22,7 @@ ends() { chaos shutdown -w -t 20 "$1" && gone "$1"; }
 says_daytime() {
     local text year
     net_config "$1" daytime && starts daytime && pings || return
-    text=$(timeout 10 socat -T5 - "TCP:$address:13" </dev/null)
+    text=$(timeout 10 socat -t10 - "TCP:$address:13" </dev/null)
     year=$(date +%Y)
     echo "$text"
     [[ $text == *" $year "* ]] && ends daytime
