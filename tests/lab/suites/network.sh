@@ -153,6 +153,15 @@ refused_by_netback() { # it can't make the interface: one of its name is there
 }
 no_back_ends() { [ -z "$(ls /sys/bus/xen-backend/devices)" ]; }
 
+silent_netback() { # the kernel takes no new device on meanwhile
+    local probe=/sys/bus/xen-backend/drivers_autoprobe rc
+    echo 0 >$probe
+    exits 5 "vif 0: the back end did not connect in time" chaos create noop.cfg
+    rc=$?
+    echo 1 >$probe
+    [ $rc = 0 ] && gone noop && until_true 5 no_nodes && until_true 5 no_back_ends
+}
+
 rate_is_there() { # netback enforces it
     chaos create noop.cfg 'vif=["rate=1Mb/s@20ms"]' || return
     xenstore-read "/local/domain/0/backend/vif/$(chaos domid noop)/0/rate"
@@ -199,6 +208,7 @@ for type in pvh pv; do
     check "a bridge that is none" no_bridge
     check "an interface's name that is taken" name_taken
     check "a back end that refuses says why" refused_by_netback
+    check "a back end that is silent" silent_netback
     check "rate=" rate_is_there
 done
 suite=network
