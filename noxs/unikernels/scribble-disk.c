@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <xen/grant_table.h>
 #include <xen/xen.h>
 
 #include "../guest/ring.h"
@@ -44,15 +45,15 @@ void disks_find(void)
 static uint32_t reference_for(const struct disk *disk)
 {
     switch (nonsense() % 8) {
-    case 0:
-        return disk->entry.ring_ref; /* the ring itself */
+    case 0: /* rarely the ring: that soon is the end of the device */
+        if (nonsense() % 256 == 0)
+            return disk->entry.ring_ref;
+        return nonsense() % GNTTAB_NR_RESERVED_ENTRIES;
     case 1:
-        return nonsense() % 4096;
-    case 2:
         return nonsense();
-    case 3:
+    case 2:
         return grants_loan(LOAN_READ_ONLY);
-    case 4:
+    case 3:
         return grants_loan(LOAN_FICKLE);
     default:
         return grants_loan(LOAN_WHOLE);

@@ -4,8 +4,8 @@
 # of them is left.
 . "$(dirname "$0")/../lib.sh"
 
-# What the unikernel `scribble` can do; more here when it learns more.
-deeds="control requests all deaf"
+# What the unikernel `scribble` can do, in as few guests as lets each be seen.
+deeds="control,device,console,flood rings requests requests,grants all deaf,close balloon"
 types="pvh pv"
 
 # No command may hang, whatever a guest does.
@@ -100,7 +100,7 @@ floods() { # NAME
 
 answers() { # NAME
     local text
-    ping -c 1 -W 5 "$(address_of "$1")" &&
+    ping -c 1 -W 5 "$(address_of "$1")" || return
     text=$(timeout 10 socat -t10 - "TCP:$(address_of "$1"):13" </dev/null)
     echo "$text"
     [[ $text == *" $(date +%Y) "* ]]
@@ -127,22 +127,158 @@ says_little() {
     [ "$(wc -l <kernel.log)" -lt 300 ]
 }
 
+# -------------------------------------------------------- what is worse alone
+
+# All that netback closes a device for, the N-th in the N-th guest.
+closes_devices() { # TYPE
+    local i names
+    names=$(seq -f 'fatal%g' 8)
+    for i in $(seq 8); do
+        config "$1" scribble 'vif = [""]' "extra = \"what=requests fatal=$i\"" |
+            sed "1s/.*/name = \"fatal$i\"/" >fatal.cfg
+        chaos create -q fatal.cfg || return
+    done
+    until_true 10 disabled 8
+    dmesg -c | grep -A1 -i fatal
+    chaos list && lives_beside "$1" && chaos destroy $names && same_again 20
+}
+disabled() { [ "$(dmesg | grep -c 'fatal error; disabling device')" = "$1" ]; }
+
+# It shuts down for any reason that there is, before it is up.
+ends_early() { # TYPE
+    local reason
+    guest early "$1" scribble 41
+    for reason in 0 3; do
+        exits 1 "before it was up" chaos create -w -t 20 early.cfg \
+            "extra=\"what=early reason=$reason\"" && gone early || return
+    done
+    exits 1 "before it was up" chaos create -w -t 20 early.cfg \
+        'extra="what=early reason=1"' && destroyed early || return
+    for reason in 2 5 255; do
+        exits 1 "before it was up" chaos create -w -t 20 early.cfg \
+            "extra=\"what=early reason=$reason\"" && chaos list early &&
+            chaos info early && chaos list --json early | grep '"end"' &&
+            destroyed early || return
+    done
+    same_again 20
+}
+destroyed() { chaos destroy "$1" && gone "$1"; }
+
+# It crashes while its back ends are at work; what is left can be looked at.
+crashes_at_work() { # TYPE
+    guest crash "$1" scribble 42 'on_crash = "preserve"' \
+        'extra = "what=requests,end reason=3 rounds=50"'
+    chaos create -q crash.cfg && until_true 20 state_is crash ended &&
+        chaos info crash && chaos vif-list crash && chaos block-list crash &&
+        destroyed crash && same_again 20
+}
+
+# Whoever looks starts it again, with the same name, MAC and disk.
+reboots() { # TYPE TIMES IMAGE [EXTRA]
+    local i mac domid before
+    guest again "$1" "$3" 43 "extra = \"${4-}\""
+    sed -i 's/ip=/vifname=again,ip=/' again.cfg
+    chaos create -q again.cfg || return
+    mac=$(chaos vif-list again | awk 'NR == 2 { print $3 }')
+    for i in $(seq "$2"); do
+        before=$(chaos domid again) && chaos wait -t 20 again &&
+            domid=$(chaos domid again) && [ "$domid" != "$before" ] &&
+            [ "$(chaos vif-list again | awk 'NR == 2 { print $3 }')" = "$mac" ] &&
+            [ "$(chaos block-list again | wc -l)" = 2 ] || return
+    done
+    destroyed again && same_again 20
+}
+
+# What a guest had that has ended, noticed by nobody, is another's to take.
+yields() { # TYPE
+    guest first "$1" noop 44
+    sed 's/first"/second"/' first.cfg >second.cfg
+    sed -i 's/ip=/mac=00:16:3e:01:02:03,vifname=one,ip=/' first.cfg second.cfg
+    chaos create -q -w first.cfg && chaos shutdown first &&
+        until_true 10 shut_down "$(chaos domid first)" &&
+        chaos create -w second.cfg && gone first && chaos list || return
+    xl destroy "$(chaos domid second)" 2>/dev/null
+    chaos create -w first.cfg && gone second && destroyed first && same_again 20
+}
+shut_down() { xl list "$1" | grep -q -- '---s--'; } # chaos would see to it
+
+# Somebody keeps a page of it: it is dying as long as that lasts.
+dies_slowly() { # TYPE
+    local domid holder
+    guest slow "$1" noop 45
+    chaos create -w slow.cfg && domid=$(chaos domid slow) || return
+    "$CHAOS_ROOT/build/chaos" console slow >/dev/null 2>&1 &
+    holder=$!
+    until_true 10 maps_a_guest $holder && kill -STOP $holder
+    destroyed slow && chaos list && chaos list --json >/dev/null &&
+        exits 0 dying chaos info "$domid" &&
+        chaos create -w -t 20 slow.cfg && exits 3 "is destroyed" chaos destroy "$domid" &&
+        [ "$(chaos domid slow)" != "$domid" ] && chaos list && destroyed slow
+    local rc=$?
+    kill -CONT $holder
+    kill $holder 2>/dev/null
+    wait $holder
+    [ $rc = 0 ] && same_again 20
+}
+maps_a_guest() { grep -q privcmd "/proc/$1/maps"; }
+
+# One guest sends what another does not take.  Dom0 keeps the sender's pages
+# for a while, and its kernel thread waits for them when the sender has gone.
+keeps_packets() { # TYPE
+    local start=$SECONDS
+    guest taker "$1" scribble 46 'extra = "what=deaf"'
+    guest sender "$1" scribble 47 'extra = "what=requests"'
+    chaos create -q taker.cfg && chaos create -q sender.cfg || return
+    sleep 2
+    destroyed sender && echo "destroyed after $((SECONDS - start)) s" && chaos list &&
+        lives_beside "$1" || return
+    echo "the next one lived after $((SECONDS - start)) s"
+    destroyed taker && same_again 30
+    echo "gone after $((SECONDS - start)) s"
+}
+
+# Good guests, which are there all the time unless a check has failed.
+begin() {
+    local type
+    for type in $types; do
+        chaos domid "good-$type" >/dev/null 2>&1 ||
+            chaos create -q -w -t 20 "good-$type.cfg" || exit
+    done
+    dmesg -c >/dev/null
+    count >before
+}
+
 for type in $types; do
     guest "good-$type" "$type" daytime "1${#type}"
     guest "bad-$type" "$type" scribble "2${#type}"
-    chaos create -w -t 20 "good-$type.cfg" || exit
 done
 
-dmesg -c >/dev/null
 for deed in $deeds; do
     suite=hostile/$deed
-    count >before
+    begin
     check "they start" start $deed
     check "info, lists" are_described
     check "console, shutdown" do_not_listen $deed
     check "pause, unpause, rename" both is_handled
     check "good guests answer" both good_one_answers
-    check "others come and go" both lives_beside
+    check "another one comes and goes" lives_beside $type
+    [ $type = pv ] && type=pvh || type=pv
     check "destroy" end
     check "dom0's kernel says little" says_little
 done
+
+# One type each: it makes no difference to back ends.
+alone() { # TYPE NAME COMMAND...
+    suite=hostile/$1
+    begin
+    check "$2" "$3" "$1" "${@:4}"
+}
+alone pv "requests that netback closes a device for" closes_devices
+alone pvh "ends before it is up" ends_early
+alone pv "crashes while its back ends work" crashes_at_work
+alone pvh "reboots at once, ten times" reboots 10 reboot
+alone pv "reboots while its back ends work" reboots 5 scribble \
+    "what=requests,end reason=1 rounds=10"
+alone pvh "ended, and in nobody's way" yields
+alone pv "dies slowly" dies_slowly
+alone pvh "another guest keeps its packets" keeps_packets
