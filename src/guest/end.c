@@ -10,6 +10,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DYING_TIMEOUT_US 2000000
+
+static void sleep_us(int64_t us)
+{
+    struct timespec left = { us / 1000000, us % 1000000 * 1000 };
+
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+}
+
+bool chaos__await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
+{
+    int64_t until_us = chaos__now_us() + DYING_TIMEOUT_US;
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+    struct chaos__hv_domain domain;
+    int rc;
+
+    while ((rc = chaos__hv_domain_info(chaos->hv, domid, &domain, NULL)) == 0 &&
+           memcmp(domain.handle, uuid, CHAOS__HANDLE_SIZE) == 0) {
+        if (!domain.dying || chaos__now_us() > until_us)
+            return false;
+        sleep_us(pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+    }
+    return rc == 0 || rc == CHAOS_ENOGUEST;
+}
+
+/* ------------------------------------------------------- what follows it */
+
 static enum chaos__action action_for(const struct chaos__slot *slot,
                                      unsigned reason)
 {
@@ -49,6 +78,7 @@ static int read_config(struct chaos *chaos, const struct chaos__slot *slot,
 static int restart(struct chaos *chaos, struct chaos__slot *slot,
                    const uint8_t *uuid, struct chaos_error *err)
 {
+    uint32_t domid = slot->domid;
     struct chaos_config *config;
     struct chaos_error why;
     int rc = read_config(chaos, slot, &config, err);
@@ -59,6 +89,10 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
     rc = chaos_guest_check(chaos, config, &why);
     if (rc == 0)
         rc = chaos__guest_end(chaos, slot, uuid, &why);
+    /* What it was writing when it ended must not follow what the new one
+     * writes.  Its pages are in use until the back end is done. */
+    if (rc == 0 && config->disk_count > 0)
+        chaos__await_gone(chaos, domid, uuid);
     if (rc == 0)
         rc = chaos__guest_create(chaos, config, 0, NULL, &why);
     if (rc < 0)
@@ -138,14 +172,6 @@ int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
 }
 
 /* ------------------------------------------------------------- waiting */
-
-static void sleep_us(int64_t us)
-{
-    struct timespec left = { us / 1000000, us % 1000000 * 1000 };
-
-    while (nanosleep(&left, &left) < 0 && errno == EINTR)
-        ;
-}
 
 /* 1 when the guest has ended, 0 when it has not, or an error. */
 static int look(struct chaos *chaos, uint32_t domid, const uint8_t *uuid,

@@ -30,6 +30,12 @@ void chaos__repair(struct chaos *chaos);
 int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
                           uint32_t *domid_r, struct chaos_error *err);
 
+/* Waits, for two seconds at most, for a domain that is destroyed and still
+ * there because a back end or another process has not let go of its memory.
+ * False: it is not destroyed, or does not go. */
+bool chaos__await_gone(struct chaos *chaos, uint32_t domid,
+                       const uint8_t *uuid);
+
 /* Undoes a slot that is ours, whatever state it is in: destroys its domain
  * and frees it.  When Xen fails, leaves it to the next process. */
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,

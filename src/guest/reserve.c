@@ -6,14 +6,10 @@
  */
 #include "create.h"
 
-#include "clock.h"
 #include "devices.h"
 #include "uuid.h"
 
 #include <string.h>
-#include <unistd.h>
-
-#define DYING_TIMEOUT_US 2000000
 
 /* Ended guests that are seen to when another one wants what they had: more
  * than share a disk, and few enough for those that start again each time. */
@@ -29,25 +25,6 @@ static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
     if (rc == CHAOS_ENOGUEST)
         return 0;
     return rc < 0 ? rc : chaos__guest_settle(chaos, taken, &domain, NULL);
-}
-
-/* Waits for a domain that is destroyed and still there, because a back end has
- * not let go of it yet.  False: it is not destroyed, or does not go. */
-static bool await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
-{
-    int64_t until_us = chaos__now_us() + DYING_TIMEOUT_US;
-    int64_t pause_us = CHAOS__LOOK_FIRST_US;
-    struct chaos__hv_domain domain;
-    int rc;
-
-    while ((rc = chaos__hv_domain_info(chaos->hv, domid, &domain, NULL)) == 0 &&
-           memcmp(domain.handle, uuid, CHAOS__HANDLE_SIZE) == 0) {
-        if (!domain.dying || chaos__now_us() > until_us)
-            return false;
-        usleep((useconds_t)pause_us);
-        pause_us = chaos__look_next_us(pause_us);
-    }
-    return rc == 0 || rc == CHAOS_ENOGUEST;
 }
 
 /* A UUID that the user chose must be no other domain's: repair finds a
@@ -66,7 +43,7 @@ static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
         rc = chaos__find_by_handle(chaos, uuid, &domid, err);
     if (rc <= 0)
         return rc;
-    if (await_gone(chaos, domid, uuid))
+    if (chaos__await_gone(chaos, domid, uuid))
         return 0;
     return chaos__fail(err, CHAOS_EEXIST,
                        "uuid: domain %u has this UUID; choose another, or "

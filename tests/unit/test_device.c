@@ -1043,6 +1043,21 @@ static void ends_without_xenstore(void **state)
     assert_nothing_left();
 }
 
+/* A disk is not a new guest's before the old one's last writes are done. */
+static void restart_waits_for_its_disk(void **state)
+{
+    uint32_t domid = create("g", apart_text(2));
+
+    (void)state;
+    fake_backend_set_lag(15);
+    fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
+    fake_hv_fail_next(FAKE_HV_DOMAIN_CREATE, CHAOS_EFAILED);
+    look();
+    assert_int_equal(find("g"), 0);
+    assert_false(fake_hv_domain(domid).exists);
+    fake_backend_set_lag(0);
+}
+
 /* Nothing can be done to it, and nobody else made it. */
 static void dying_guest_is_none(void **state)
 {
@@ -1127,6 +1142,7 @@ int main(void)
         TEST(running_guest_keeps),
         TEST(back_ends_let_go_late),
         TEST(ends_without_xenstore),
+        TEST(restart_waits_for_its_disk),
         TEST(dying_guest_is_none),
         TEST(same_uuid_while_dying),
         TEST(same_interface_while_dying),
