@@ -32,6 +32,15 @@ static struct net {
     unsigned int rounds;
 } nets[NETS_MAX];
 static unsigned int count;
+static uint8_t target[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+void nets_aim(uint8_t last)
+{
+    static const uint8_t mac[5] = { 0x00, 0x16, 0x3e };
+
+    memcpy(target, mac, sizeof(mac));
+    target[5] = last;
+}
 
 void nets_find(void)
 {
@@ -101,7 +110,7 @@ static void write_packet(const struct net *net)
 
     for (unsigned int i = 0; i < 64; i++)
         page[i] = nonsense();
-    memset(bytes, 0xff, 6);
+    memcpy(bytes, target, sizeof(target));
     memcpy(bytes + 6, net->entry.mac, 6);
     bytes[12] = 0x08; /* IPv4, ARP, IPv6 */
     bytes[13] = EITHER(0x00, 0x06);

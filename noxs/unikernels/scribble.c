@@ -11,7 +11,8 @@
  *   grants    over the grants of those; asks Xen for other grants and tables
  *   requests  asks its back ends for what cannot be, on rings that are in
  *             order; with fatal=N in the end for what netback closes the
- *             device for, the N-th of eight such things
+ *             device for, the N-th of eight such things; with to=N some of
+ *             the packets are for the MAC 00:16:3e:00:00:N
  *   flood     notifies all ports, many times a round
  *   all       all of these
  *   deaf      takes no packet
@@ -253,6 +254,8 @@ void guest_main(const struct guest_info *info)
             (all && deeds[i].is_for_all) || is_among(asked_for, deeds[i].name);
     find();
     grants_find();
+    if (option_number(info->cmdline, "to", 0))
+        nets_aim(option_number(info->cmdline, "to", 0));
     if (is_among(asked_for, "early"))
         shutdown(reason);
     control_up();

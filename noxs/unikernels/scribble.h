@@ -44,6 +44,8 @@ void grants_spoil(void);
 /* --------------------------------------------- of interfaces and disks */
 
 void nets_find(void);
+/* Packets go to the MAC 00:16:3e:00:00:`last`, and no longer to all. */
+void nets_aim(uint8_t last);
 /* Well-formed rings full of requests that are not; after `rounds` of those,
  * if `fatal` is not 0, the one that netback closes the device for. */
 void nets_ask(unsigned int fatal, unsigned int rounds);
