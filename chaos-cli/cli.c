@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define OPTIONS_MAX 10
+#define OPTIONS_MAX 12
 
 /* ------------------------------------------------------------- options */
 

@@ -42,7 +42,7 @@ struct cli_command {
     const char *arguments; /* for the usage line */
     const char *summary;   /* one line */
     int (*run)(struct cli *cli, int argc, char **argv);
-    struct cli_option options[8]; /* ends with an empty one */
+    struct cli_option options[10]; /* ends with an empty one */
 };
 
 extern const struct cli_command cli_commands[]; /* ends with an empty one */
@@ -52,6 +52,7 @@ struct cli {
     struct chaos *chaos; /* opened by cli_open() */
     int verbose;         /* 0, 1: steps, 2: details */
     bool quiet;          /* no warnings, no output but data that was asked */
+    bool refills;        /* cli_refill_later() is due at the end */
 };
 
 /*
@@ -97,6 +98,9 @@ int64_t cli_now_ms(void);
  * types Ctrl-].  Returns an exit code. */
 int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
 
+/* Has pools that have become low filled again, when this process has ended. */
+void cli_refill_later(void);
+
 /* Words for what a guest is doing, and how it ended. */
 const char *cli_state_name(const struct chaos_guest_info *info);
 const char *cli_end_name(unsigned end);
@@ -118,6 +122,7 @@ void cli_text_devices(struct cli *cli, uint32_t domid);
 void cli_uuid(const uint8_t uuid[16], char text[CLI_UUID_SIZE]);
 
 int cli_create(struct cli *cli, int argc, char **argv);
+int cli_pool(struct cli *cli, int argc, char **argv);
 int cli_destroy(struct cli *cli, int argc, char **argv);
 int cli_shutdown(struct cli *cli, int argc, char **argv);
 int cli_reboot(struct cli *cli, int argc, char **argv);

@@ -6,8 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Places in the table of options. */
+enum {
+    COLD = 5,
+    NO_REFILL = 6
+};
+
 struct wanted {
-    bool paused, console, dry_run, wait;
+    bool paused, console, dry_run, wait, cold, no_refill;
     unsigned timeout_s;
 };
 
@@ -34,6 +40,12 @@ static int parse_options(struct cli *cli, int argc, char **argv,
             break;
         case 'n':
             wanted->dry_run = true;
+            break;
+        case CLI_LONG(COLD):
+            wanted->cold = true;
+            break;
+        case CLI_LONG(NO_REFILL):
+            wanted->no_refill = true;
             break;
         case 'q':
             cli->quiet = true;
@@ -92,6 +104,8 @@ static unsigned flags_for(const struct wanted *wanted)
         flags |= CHAOS_CREATE_PAUSED;
     if (wanted->wait)
         flags |= CHAOS_CREATE_NOXS;
+    if (wanted->cold)
+        flags |= CHAOS_CREATE_COLD;
     return flags;
 }
 
@@ -119,6 +133,8 @@ static int create(struct cli *cli, const struct chaos_config *config,
     int rc =
         chaos_guest_create(cli->chaos, config, flags_for(wanted), &domid, err);
 
+    if (!wanted->no_refill && cli->chaos && chaos_pool_is_low(cli->chaos))
+        cli->refills = true;
     if (rc == 0 && wanted->console)
         return show_console(cli, domid, !wanted->paused, err);
     if (rc == 0 && wanted->wait)

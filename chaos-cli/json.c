@@ -51,6 +51,8 @@ void cli_json_guest(struct cli *cli, const struct chaos_guest_info *info,
     cli_json_string(info->name);
     printf(",\n%s  \"uuid\": \"%s\",\n", indent, uuid);
     printf("%s  \"chaos\": %s,\n", indent, info->is_chaos ? "true" : "false");
+    if (info->is_shell)
+        printf("%s  \"shell\": true,\n", indent);
     printf("%s  \"type\": \"%s\",\n", indent, cli_type_name(info->type));
     printf("%s  \"registry\": \"%s\",\n", indent,
            info->is_noxs    ? "noxs"

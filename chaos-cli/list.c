@@ -22,7 +22,10 @@ static void print_line(const struct chaos_guest_info *info)
 
     printf("%-40s %5" PRIu32 " %5" PRIu64 " %5" PRIu32
            "     %c%c%c%c%c%c  %8.1f\n",
-           *info->name ? info->name : "(null)", info->domid,
+           *info->name      ? info->name
+           : info->is_shell ? "(shell)"
+                            : "(null)",
+           info->domid,
            (info->memory_kb + info->claimed_kb) / 1024, info->vcpus,
            info->running ? 'r' : '-', info->blocked ? 'b' : '-',
            info->paused ? 'p' : '-', info->ended || info->dying ? 's' : '-',
@@ -90,18 +93,37 @@ static int read_list(struct cli *cli, int count, char **names,
     return status;
 }
 
+/* They are no guests, and a pool may have many. */
+static void leave_out_shells(struct chosen *chosen)
+{
+    size_t i, kept = 0;
+
+    for (i = 0; i < chosen->count; i++)
+        if (!chosen->list[i].is_shell)
+            chosen->list[kept++] = chosen->list[i];
+    chosen->count = kept;
+}
+
 int cli_list(struct cli *cli, int argc, char **argv)
 {
     struct chosen chosen = { 0 };
-    bool json = false;
+    bool json = false, all = false;
     int option, status;
 
-    while ((option = cli_option(cli, argc, argv)) != -1) {
-        if (option != CLI_LONG(0))
+    while ((option = cli_option(cli, argc, argv)) != -1)
+        switch (option) {
+        case CLI_LONG(0):
+            json = true;
+            break;
+        case 'a':
+            all = true;
+            break;
+        default:
             return cli_option_exit(option);
-        json = true;
-    }
+        }
     status = read_list(cli, argc - optind, argv + optind, &chosen);
+    if (!all && argc == optind)
+        leave_out_shells(&chosen);
     if (chosen.count > 0 || status == CLI_DONE) {
         if (json)
             print_json(cli, chosen.list, chosen.count);

@@ -36,6 +36,8 @@ int main(int argc, char **argv)
         perror("chaos: writing the output");
         status = CLI_FAILED;
     }
+    if (cli.refills)
+        cli_refill_later();
     /* No asking for help is a mistake. */
     return argc > 1 ? status : CLI_USAGE;
 }

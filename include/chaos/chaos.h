@@ -10,5 +10,6 @@
 #include <chaos/error.h>
 #include <chaos/guest.h>
 #include <chaos/host.h>
+#include <chaos/pool.h>
 
 #endif

@@ -42,6 +42,8 @@ extern "C" {
 /* Create it only if it speaks noxs, so that it can be asked for something and
  * waited for: else CHAOS_ENOTSUP, and Xen is not asked for anything. */
 #define CHAOS_CREATE_NOXS 2u
+/* Make it without a shell, even if one is ready (chaos/pool.h). */
+#define CHAOS_CREATE_COLD 4u
 
 enum chaos_guest_type {
     CHAOS_GUEST_PV = 0,
@@ -76,6 +78,7 @@ struct chaos_guest_info {
     uint8_t uuid[16];
     uint8_t is_chaos; /* 1: made by chaos */
     uint8_t is_noxs;  /* 1: it finds its devices by noxs */
+    uint8_t is_shell; /* 1: no guest yet: a pool's (chaos/pool.h) */
     uint8_t type;     /* enum chaos_guest_type */
     uint8_t running, blocked, paused, ended, dying; /* Xen's flags, 0 or 1 */
     uint8_t end;          /* enum chaos_guest_end, when ended is 1 */
@@ -98,8 +101,9 @@ struct chaos_guest_control {
 };
 
 /*
- * Creates a guest and starts it, unless `flags` has CHAOS_CREATE_PAUSED.  Its
- * devices are connected then.  `config` is not changed and stays the caller's;
+ * Creates a guest and starts it, unless `flags` has CHAOS_CREATE_PAUSED.  Takes
+ * a shell if one of its flavor is ready (chaos/pool.h): then this takes neither
+ * XenStore nor back ends.  Its devices are connected in any case.  `config` is not changed and stays the caller's;
  * domid_r may be NULL.  When it returns 0 the guest's vCPU may already have
  * run.  On failure nothing of it is left, though back ends may take a moment
  * to let go of it.  Errors: CHAOS_EINVAL (the configuration, a bridge or disk
@@ -137,7 +141,7 @@ int chaos_guest_info(struct chaos *chaos, uint32_t domid,
                      struct chaos_guest_info *info_r, struct chaos_error *err);
 
 /*
- * All domains of the host by domid, dom0 included.  Carries out what is due
+ * All domains of the host by domid, dom0 and shells included.  Carries out what is due
  * for guests that have ended (on_poweroff and so on) first; what can't
  * be is no error.  The caller frees *list_r with free().
  */

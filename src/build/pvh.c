@@ -306,6 +306,8 @@ static void fill_boot_area(struct boot_area *area, bool noxs,
         };
 }
 
+/* What is behind a segment's content has to be cleared: Xen scrubs what dead
+ * domains had, but not what a living one has given back. */
 static size_t add_segments(struct chaos__piece *pieces,
                            const struct chaos__payload *payload)
 {
@@ -329,7 +331,8 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
                     const struct chaos__payload *payload,
                     struct chaos_error *err)
 {
-    struct chaos__piece pieces[CHAOS__ELF_SEGMENTS_MAX + 3];
+    struct chaos__piece pieces[CHAOS__ELF_SEGMENTS_MAX + 4];
+    uint8_t page[CHAOS__PAGE_SIZE] = { 0 };
     uint64_t boot, ramdisk, line_size = strlen(payload->command_line) + 1;
     struct boot_area area;
     struct layout layout;
@@ -361,6 +364,15 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
         .content_size = line_size,
         .data = payload->command_line,
     };
+    if (shell->noxs && shell->is_connected) {
+        chaos__device_page_write(page, shell);
+        pieces[count++] = (struct chaos__piece){
+            .address = shell->device_frame << CHAOS__PAGE_SHIFT,
+            .size = sizeof(page),
+            .content_size = sizeof(page),
+            .data = page,
+        };
+    }
     rc = chaos__copy_pieces(hv, shell->domid, pieces, count, err);
     if (rc == 0)
         rc = chaos__hv_pvh_set_entry(hv, shell->domid, &shell->header,

@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "noxs/abi/noxs.h"
+
+/* Counts the changes of what prepare leaves and load relies on. */
+#define LAYOUT 1u
+
 /* Rings of a PV guest take the frames of its last pages.  The builder, which
  * allocates from the first page up, is given others for these. */
 static int prepare_pv_rings(struct chaos__hv *hv, struct chaos__shell *shell,
@@ -33,7 +38,7 @@ static int prepare_pv_rings(struct chaos__hv *hv, struct chaos__shell *shell,
 static int prepare_pv(struct chaos__hv *hv, struct chaos__shell *shell,
                       struct chaos_error *err)
 {
-    uint64_t pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024);
+    uint64_t pages = chaos__shell_pages(shell);
     int rc;
 
     shell->frames = calloc(pages, sizeof(*shell->frames));
@@ -97,7 +102,7 @@ static int load_pv(struct chaos__hv *hv, struct chaos__shell *shell,
     struct chaos__hv_pv_build build = {
         .command_line = payload->command_line,
         .frames = shell->frames,
-        .pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024),
+        .pages = chaos__shell_pages(shell),
         .vcpus = shell->vcpus,
         .console_port = shell->console_port,
         .store_port = shell->control_port,
@@ -148,6 +153,16 @@ int chaos__shell_list_devices(struct chaos__hv *hv, struct chaos__shell *shell,
     chaos__device_page_write(address, shell);
     chaos__hv_unmap(hv, address, 1);
     return 0;
+}
+
+uint32_t chaos__shell_maker(void)
+{
+    static const char made_by[] = CHAOS_VERSION;
+    uint32_t sum = LAYOUT << 16 | NOXS_VERSION;
+
+    for (const char *at = made_by; *at; at++)
+        sum = sum * 31 + (uint8_t)*at;
+    return sum;
 }
 
 void chaos__shell_release(struct chaos__shell *shell)

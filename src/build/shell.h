@@ -27,12 +27,24 @@ struct chaos__shell {
     /* what preparing made */
     uint32_t domid;
     uint32_t console_port, control_port; /* the guest's ends */
-    uint64_t *frames;                    /* PV: machine frame of each page */
+    uint64_t *frames; /* PV: machine frame of each page; malloc()ed */
     struct chaos__hv_vcpu_header header; /* PVH */
     /* where the shared pages are; known for PVH after prepare, for PV after
      * load */
     uint64_t console_frame, control_frame, device_frame;
+    /* Its back ends have connected, and what they say is known: loading lists
+     * the devices. */
+    bool is_connected;
 };
+
+static inline uint64_t chaos__shell_pages(const struct chaos__shell *shell)
+{
+    return shell->memory_kb / (CHAOS__PAGE_SIZE / 1024);
+}
+
+/* What shells are made of, for a process that finds one: a shell of another
+ * maker's is of no use to it. */
+uint32_t chaos__shell_maker(void);
 
 /* What a guest starts from. */
 struct chaos__payload {

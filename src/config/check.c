@@ -153,6 +153,20 @@ static int check_command_line(const struct chaos_config *config,
                        length, PV_COMMAND_LINE_MAX - 1);
 }
 
+/* Only a flavor can be without. */
+static int check_disks(const struct chaos_config *config,
+                       struct chaos_error *err)
+{
+    for (unsigned i = 0; i < config->disk_count; i++)
+        if (!config->disks[i].target)
+            return chaos__fail(err, CHAOS_EINVAL,
+                               "%s: disk %s has no target: name a block "
+                               "device or an image",
+                               place(config, CHAOS__KEY_DISK).text,
+                               config->disks[i].vdev);
+    return 0;
+}
+
 int chaos_config_check(const struct chaos_config *config,
                        struct chaos_error *err)
 {
@@ -167,5 +181,7 @@ int chaos_config_check(const struct chaos_config *config,
         rc = check_memory(config, err);
     if (rc == 0)
         rc = check_command_line(config, err);
+    if (rc == 0)
+        rc = check_disks(config, err);
     return rc;
 }

@@ -5,6 +5,8 @@
 #include "config/syntax.h"
 #include "context.h"
 
+#include <chaos/pool.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -69,8 +71,8 @@ static struct chaos_config *new_config(const char *source,
 }
 
 static int parse(struct chaos *chaos, const char *text, size_t length,
-                 const char *source, struct chaos_config **config_r,
-                 struct chaos_error *err)
+                 const char *source, bool is_flavor,
+                 struct chaos_config **config_r, struct chaos_error *err)
 {
     struct chaos__syntax syntax;
     struct chaos_config *config = NULL;
@@ -84,6 +86,7 @@ static int parse(struct chaos *chaos, const char *text, size_t length,
         rc = CHAOS_ENOMEM;
         goto out;
     }
+    config->is_flavor = is_flavor;
     rc = chaos__keys_apply(chaos, config, &syntax, false, err);
     if (rc < 0)
         goto out;
@@ -100,7 +103,7 @@ out:
 int chaos_config_parse(struct chaos *chaos, const char *text, const char *name,
                        struct chaos_config **config_r, struct chaos_error *err)
 {
-    return parse(chaos, text, strlen(text), name, config_r, err);
+    return parse(chaos, text, strlen(text), name, false, config_r, err);
 }
 
 /* Stops behind the parser's limit, so that the parser sees the excess. */
@@ -141,8 +144,8 @@ static int read_all(int fd, const char *source, char **text_r, size_t *length_r,
     return 0;
 }
 
-int chaos_config_load(struct chaos *chaos, const char *path,
-                      struct chaos_config **config_r, struct chaos_error *err)
+static int load(struct chaos *chaos, const char *path, bool is_flavor,
+                struct chaos_config **config_r, struct chaos_error *err)
 {
     const bool is_stdin = strcmp(path, "-") == 0;
     const char *source = is_stdin ? "stdin" : path;
@@ -160,9 +163,21 @@ int chaos_config_load(struct chaos *chaos, const char *path,
     if (!is_stdin)
         close(fd);
     if (rc == 0)
-        rc = parse(chaos, text, length, source, config_r, err);
+        rc = parse(chaos, text, length, source, is_flavor, config_r, err);
     free(text);
     return rc;
+}
+
+int chaos_config_load(struct chaos *chaos, const char *path,
+                      struct chaos_config **config_r, struct chaos_error *err)
+{
+    return load(chaos, path, false, config_r, err);
+}
+
+int chaos_flavor_load(struct chaos *chaos, const char *path,
+                      struct chaos_config **config_r, struct chaos_error *err)
+{
+    return load(chaos, path, true, config_r, err);
 }
 
 static bool is_blank(char c)

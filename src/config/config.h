@@ -44,7 +44,8 @@ struct chaos__config_place {
 #define CHAOS__CONFIG_PLACES 32 /* room for every supported key */
 
 struct chaos_config {
-    char *name; /* NULL: not set */
+    bool is_flavor; /* of shells: disks need no target */
+    char *name;     /* NULL: not set */
     enum chaos__type type;
     char *kernel;  /* path; NULL: not set */
     char *ramdisk; /* path or NULL */

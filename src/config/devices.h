@@ -43,7 +43,8 @@ enum chaos__disk_access {
 
 /* One of disk=[...]. */
 struct chaos__disk {
-    char *target; /* path of a block device or of a raw file */
+    char *target; /* path of a block device or of a raw file; NULL: in a
+                   * flavor */
     enum chaos__disk_access access;
     bool is_cdrom;
     char vdev[CHAOS__VDEV_MAX]; /* "xvda" */

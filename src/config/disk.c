@@ -378,7 +378,7 @@ static int check(struct chaos__item *item, const struct parser *parser,
         return chaos__item_fail(item, CHAOS_ENOTSUP,
                                 "an empty drive is not supported: name an "
                                 "image or remove the disk");
-    if (!has_target)
+    if (!has_target && !item->assignment.config->is_flavor)
         return chaos__item_fail(item, CHAOS_EINVAL,
                                 "no target: name a block device or an image");
     if (!*disk->vdev)
@@ -413,6 +413,8 @@ static int parse_disk(const struct chaos__assignment *assignment,
         return rc;
     if (disk->is_cdrom)
         disk->access = CHAOS__DISK_READ_ONLY;
+    if (!parser.target.start || parser.target.length == 0)
+        return 0;
     disk->target = malloc(parser.target.length + 1);
     if (!disk->target)
         return chaos__fail_memory(assignment->err);

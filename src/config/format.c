@@ -217,7 +217,7 @@ static void add_disk(struct builder *builder, const struct chaos__disk *disk)
         [CHAOS__DISK_WRITE] = "w",
         [CHAOS__DISK_SHARED_WRITE] = "w!",
     };
-    const size_t length = strlen(disk->target);
+    const size_t length = disk->target ? strlen(disk->target) : 0;
 
     add(builder, "\"format=raw,vdev=");
     add(builder, disk->vdev);
@@ -225,8 +225,10 @@ static void add_disk(struct builder *builder, const struct chaos__disk *disk)
     add(builder, access[disk->access]);
     if (disk->is_cdrom)
         add(builder, ",devtype=cdrom");
-    add(builder, ",target=");
-    add_escaped(builder, disk->target);
+    if (disk->target) {
+        add(builder, ",target=");
+        add_escaped(builder, disk->target);
+    }
     if (length > 0 && disk->target[length - 1] == ',')
         add(builder, ",");
     add(builder, "\"");

@@ -11,7 +11,7 @@ struct ring_header {
     uint32_t response_produced, response_event;
 };
 
-static int open_net(const struct chaos__vif *vif, struct chaos__net *net,
+static int find_bridge(const struct chaos__vif *vif, struct chaos__net *net,
                     struct chaos_error *err)
 {
     uint32_t bridge_mtu;
@@ -19,13 +19,26 @@ static int open_net(const struct chaos__vif *vif, struct chaos__net *net,
 
     if (rc < 0)
         return rc;
-    if (vif->has_mac)
-        memcpy(net->mac, vif->mac, sizeof(net->mac));
     net->mtu = vif->mtu ? vif->mtu : bridge_mtu;
     /* A packet is in one page: that is how the rings are used. */
     if (net->mtu > CHAOS__MTU_MAX)
         net->mtu = CHAOS__MTU_MAX;
     return 0;
+}
+
+static int open_block(const struct chaos__disk *disk,
+                      struct chaos__block *block, struct chaos_error *err)
+{
+    int rc;
+
+    if (!disk->target) {
+        block->host = (struct chaos__dom0_disk){ .fd = -1, .loop_fd = -1 };
+        return 0;
+    }
+    rc = chaos__dom0_disk_open(disk->target,
+                               disk->access != CHAOS__DISK_READ_ONLY,
+                               &block->host, err);
+    return rc < 0 ? chaos__fail_within(err, rc, "disk %s", disk->vdev) : 0;
 }
 
 int chaos__devices_open(const struct chaos_config *config,
@@ -34,27 +47,15 @@ int chaos__devices_open(const struct chaos_config *config,
     unsigned i;
     int rc = 0;
 
-    *devices = (struct chaos__devices){ .config = config };
-    if (config->vif_count > 0)
-        rc = chaos__dom0_backend("vif", err);
-    if (rc == 0 && config->disk_count > 0)
-        rc = chaos__dom0_backend("vbd", err);
-    for (i = 0; rc == 0 && i < config->vif_count; i++) {
-        rc = open_net(&config->vifs[i], &devices->nets[i], err);
-        if (rc < 0)
-            rc = chaos__fail_within(err, rc, "vif %u", i);
-        else
-            devices->net_count++;
-    }
+    *devices = (struct chaos__devices){ .config = config,
+                                        .net_count = config->vif_count };
+    for (i = 0; i < config->vif_count; i++)
+        if (config->vifs[i].has_mac)
+            memcpy(devices->nets[i].mac, config->vifs[i].mac,
+                   sizeof(devices->nets[i].mac));
     for (i = 0; rc == 0 && i < config->disk_count; i++) {
-        const struct chaos__disk *disk = &config->disks[i];
-
-        rc = chaos__dom0_disk_open(disk->target,
-                                   disk->access != CHAOS__DISK_READ_ONLY,
-                                   &devices->blocks[i].host, err);
-        if (rc < 0)
-            rc = chaos__fail_within(err, rc, "disk %s", disk->vdev);
-        else
+        rc = open_block(&config->disks[i], &devices->blocks[i], err);
+        if (rc == 0)
             devices->block_count++;
     }
     if (rc < 0)
@@ -62,7 +63,25 @@ int chaos__devices_open(const struct chaos_config *config,
     return rc;
 }
 
-int chaos__devices_attach(struct chaos__devices *devices,
+int chaos__devices_find_host(struct chaos__devices *devices,
+                             struct chaos_error *err)
+{
+    unsigned i;
+    int rc = 0;
+
+    if (devices->net_count > 0)
+        rc = chaos__dom0_backend("vif", err);
+    if (rc == 0 && devices->block_count > 0)
+        rc = chaos__dom0_backend("vbd", err);
+    for (i = 0; rc == 0 && i < devices->net_count; i++) {
+        rc = find_bridge(&devices->config->vifs[i], &devices->nets[i], err);
+        if (rc < 0)
+            rc = chaos__fail_within(err, rc, "vif %u", i);
+    }
+    return rc;
+}
+
+int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err)
 {
     const struct chaos__disk *disk;
@@ -71,9 +90,12 @@ int chaos__devices_attach(struct chaos__devices *devices,
 
     for (i = 0; i < devices->block_count; i++) {
         disk = &devices->config->disks[i];
-        rc =
-            chaos__dom0_disk_attach(&devices->blocks[i].host,
-                                    disk->access != CHAOS__DISK_READ_ONLY, err);
+        rc = disk->target
+                 ? chaos__dom0_disk_attach(
+                       &devices->blocks[i].host,
+                       disk->access != CHAOS__DISK_READ_ONLY, err)
+                 : chaos__dom0_loop_reserve(first_loop + (int)i,
+                                            &devices->blocks[i].host, err);
         if (rc < 0)
             return chaos__fail_within(err, rc, "disk %s", disk->vdev);
     }
@@ -153,4 +175,54 @@ void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,
         snprintf(name, CHAOS__INTERFACE_NAME_MAX, "%s", vif->name);
     else /* as netback names it */
         snprintf(name, CHAOS__INTERFACE_NAME_MAX, "vif%u.%u", domid, id);
+}
+
+/* ------------------------------------------- of a shell that is claimed */
+
+bool chaos__devices_are_well(const struct chaos__devices *devices,
+                             uint32_t domid)
+{
+    const struct chaos_config *config = devices->config;
+    char interface[CHAOS__INTERFACE_NAME_MAX];
+    unsigned i;
+
+    for (i = 0; i < devices->net_count; i++) {
+        chaos__net_interface(&config->vifs[i], domid, i, interface);
+        if (!chaos__dom0_is_joined(interface, config->vifs[i].bridge))
+            return false;
+    }
+    for (i = 0; i < devices->block_count; i++)
+        if (!chaos__dom0_has_device("vbd", domid, config->disks[i].vdev_number))
+            return false;
+    return true;
+}
+
+static int bind_block(const struct chaos__disk *disk,
+                      struct chaos__block *block, struct chaos_error *err)
+{
+    bool is_writable = disk->access != CHAOS__DISK_READ_ONLY;
+    struct chaos__dom0_geometry geometry;
+    int rc = chaos__dom0_disk_bind(&block->host, is_writable, err);
+
+    if (rc == 0)
+        rc = chaos__dom0_disk_geometry(&block->host, &geometry, err);
+    if (rc < 0)
+        return chaos__fail_within(err, rc, "disk %s", disk->vdev);
+    block->sectors = geometry.sectors;
+    block->sector_size = geometry.sector_size;
+    /* blkback flushes whenever it is asked to; what it said of this when it
+     * connected was of a device without a file. */
+    block->can_flush = is_writable;
+    block->can_discard = is_writable && geometry.can_discard;
+    return 0;
+}
+
+int chaos__devices_bind(struct chaos__devices *devices, struct chaos_error *err)
+{
+    unsigned i;
+    int rc = 0;
+
+    for (i = 0; rc == 0 && i < devices->block_count; i++)
+        rc = bind_block(&devices->config->disks[i], &devices->blocks[i], err);
+    return rc;
 }

@@ -51,13 +51,17 @@ struct chaos__devices {
 };
 
 /*
- * Looks at what the configuration names in dom0: bridges are there, disks can
- * be opened.  What it opens is open until chaos__devices_close().  The
- * configuration must live as long.  MACs that it does not give are left 0.
+ * Opens the disks that the configuration names; a disk without a target is for
+ * a shell, and late-bound.  What is opened is open until
+ * chaos__devices_close().  The configuration must live as long.  MACs that it
+ * does not give are left 0.
  */
 int chaos__devices_open(const struct chaos_config *config,
                         struct chaos__devices *devices,
                         struct chaos_error *err);
+/* Looks whether dom0 has the back ends and bridges; learns the bridges' MTU. */
+int chaos__devices_find_host(struct chaos__devices *devices,
+                             struct chaos_error *err);
 /* Closes what is open in this process; what back ends have lives on. */
 void chaos__devices_close(struct chaos__devices *devices);
 
@@ -81,8 +85,9 @@ int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
                            const uint64_t *frames, void *pages,
                            struct chaos_error *err);
 
-/* Gets loop devices for the disks that are files. */
-int chaos__devices_attach(struct chaos__devices *devices,
+/* Gets loop devices for the disks that are files; late-bound ones get those
+ * from `first_loop` up that are free. */
+int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err);
 
 /* Writes both ends' nodes: the back ends begin to connect. */
@@ -119,6 +124,17 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
  * let go of its memory and ports.  None is no error. */
 int chaos__devices_remove(struct chaos__store *store, uint32_t domid,
                           struct chaos_error *err);
+
+/* ---------------------------------------------- of a shell that is claimed */
+
+/* Whether they are still what they were made for: interfaces on their bridges,
+ * back ends there. */
+bool chaos__devices_are_well(const struct chaos__devices *devices,
+                             uint32_t domid);
+/* Puts the disks' files under their loop devices and learns what they have.
+ * CHAOS_EBUSY when somebody has taken one. */
+int chaos__devices_bind(struct chaos__devices *devices,
+                        struct chaos_error *err);
 
 /* The name of the interface in dom0. */
 void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,

@@ -133,7 +133,7 @@ static void write_vbd(struct chaos__store *store, const struct chaos__end *end)
 
     set(store, end->back, "dev", disk->vdev);
     set(store, end->back, "type", host->is_file ? "file" : "phy");
-    set(store, end->back, "params", disk->target);
+    set(store, end->back, "params", disk->target ? disk->target : "");
     set(store, end->back, "mode",
         disk->access == CHAOS__DISK_READ_ONLY ? "r" : "w");
     set(store, end->back, "device-type", type);

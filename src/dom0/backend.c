@@ -18,3 +18,12 @@ int chaos__dom0_backend(const char *type, struct chaos_error *err)
         "(modprobe %s)",
         type, strcmp(type, "vif") == 0 ? "xen-netback" : "xen-blkback");
 }
+
+bool chaos__dom0_has_device(const char *type, uint32_t domid, uint32_t id)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/%s-%u-%u", type,
+             domid, id);
+    return access(path, F_OK) == 0;
+}

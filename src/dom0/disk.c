@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <linux/fs.h>
 #include <linux/loop.h>
 
 /* Between being told of a free loop device and taking it another process may
@@ -79,23 +80,26 @@ static int fail_loop(struct chaos_error *err)
                              "loaded?)");
 }
 
-/* One try to take a loop device: 1, 0 when another process was faster, or an
+static int open_loop(int number, bool is_writable)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/dev/loop%d", number);
+    return open(path, (is_writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+}
+
+/* Puts the disk's file under a loop device: 1, 0 when it has another, or an
  * error. */
-static int take_loop(struct chaos__dom0_disk *disk, int control,
-                     bool is_writable, struct chaos_error *err)
+static int configure_loop(struct chaos__dom0_disk *disk, int number,
+                          bool is_writable, struct chaos_error *err)
 {
     struct loop_config config = {
         .fd = (uint32_t)disk->fd,
         .info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO |
                          (is_writable ? 0 : LO_FLAGS_READ_ONLY),
     };
-    int number = ioctl(control, LOOP_CTL_GET_FREE), fd;
-    char path[32];
+    int fd = open_loop(number, is_writable);
 
-    if (number < 0)
-        return fail_loop(err);
-    snprintf(path, sizeof(path), "/dev/loop%d", number);
-    fd = open(path, (is_writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
     if (fd < 0)
         return errno == ENXIO ? 0 : fail_loop(err);
     if (ioctl(fd, LOOP_CONFIGURE, &config) < 0) {
@@ -110,10 +114,43 @@ static int take_loop(struct chaos__dom0_disk *disk, int control,
     return 1;
 }
 
+/*
+ * A loop device that has no file.  The kernel names the lowest of those, which
+ * may be one that waits under a shell: then a new one is made.
+ */
+static int find_free(int control)
+{
+    int number = ioctl(control, LOOP_CTL_GET_FREE);
+
+    return number < CHAOS__LOOP_SHELLS ? number
+                                       : ioctl(control, LOOP_CTL_ADD, -1);
+}
+
+/* One try to take a loop device: 1, 0 when another process was faster, or an
+ * error. */
+static int take_loop(struct chaos__dom0_disk *disk, int control,
+                     bool is_writable, struct chaos_error *err)
+{
+    int number = find_free(control);
+
+    return number < 0 ? fail_loop(err)
+                      : configure_loop(disk, number, is_writable, err);
+}
+
+static int learn_number(struct chaos__dom0_disk *disk, struct chaos_error *err)
+{
+    struct stat status;
+
+    if (fstat(disk->loop_fd, &status) < 0)
+        return fail_loop(err);
+    disk->major = major(status.st_rdev);
+    disk->minor = minor(status.st_rdev);
+    return 0;
+}
+
 int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
                             struct chaos_error *err)
 {
-    struct stat status;
     int control, tries, rc = 0;
 
     if (!disk->is_file)
@@ -127,12 +164,91 @@ int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
     if (rc == 0)
         return chaos__fail(err, CHAOS_EBUSY,
                            "getting a loop device: others take them all");
-    if (rc < 0)
-        return rc;
-    if (fstat(disk->loop_fd, &status) < 0)
+    return rc < 0 ? rc : learn_number(disk, err);
+}
+
+/* ----------------------------------------------------------- late-bound */
+
+/* Opens a loop device if it has no file: its descriptor, or -1. */
+static int open_unbound(int number)
+{
+    struct loop_info64 info;
+    int fd = open_loop(number, false);
+
+    if (fd < 0 || (ioctl(fd, LOOP_GET_STATUS64, &info) < 0 && errno == ENXIO))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+int chaos__dom0_loop_reserve(int wanted, struct chaos__dom0_disk *disk_r,
+                             struct chaos_error *err)
+{
+    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    int number = wanted;
+
+    forget(disk_r);
+    if (control < 0)
         return fail_loop(err);
-    disk->major = major(status.st_rdev);
-    disk->minor = minor(status.st_rdev);
+    if (ioctl(control, LOOP_CTL_ADD, wanted) >= 0 || errno == EEXIST)
+        disk_r->loop_fd = open_unbound(wanted);
+    /* Its last user may not have closed it yet, or another has taken it. */
+    if (disk_r->loop_fd < 0) {
+        number = ioctl(control, LOOP_CTL_ADD, -1);
+        disk_r->loop_fd = number < 0 ? -1 : open_unbound(number);
+    }
+    close(control);
+    if (disk_r->loop_fd < 0)
+        return fail_loop(err);
+    disk_r->loop = number;
+    disk_r->is_file = true;
+    return learn_number(disk_r, err);
+}
+
+int chaos__dom0_disk_bind(struct chaos__dom0_disk *disk, bool is_writable,
+                          struct chaos_error *err)
+{
+    int rc = configure_loop(disk, disk->loop, is_writable, err);
+
+    if (rc == 0)
+        return chaos__fail(err, CHAOS_EBUSY,
+                           "loop device %d has been taken by somebody else",
+                           disk->loop);
+    return rc < 0 ? rc : 0;
+}
+
+/* The kernel tells it in sysfs alone. */
+static bool can_discard(int loop)
+{
+    char path[64], text[24] = "";
+    int fd;
+
+    snprintf(path, sizeof(path), "/sys/block/loop%d/queue/discard_max_bytes",
+             loop);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (read(fd, text, sizeof(text) - 1) < 0)
+        text[0] = '\0';
+    close(fd);
+    return *text && *text != '0' && *text != '\n';
+}
+
+int chaos__dom0_disk_geometry(const struct chaos__dom0_disk *disk,
+                              struct chaos__dom0_geometry *geometry_r,
+                              struct chaos_error *err)
+{
+    uint64_t bytes;
+    int sector_size;
+
+    if (ioctl(disk->loop_fd, BLKGETSIZE64, &bytes) < 0 ||
+        ioctl(disk->loop_fd, BLKSSZGET, &sector_size) < 0)
+        return chaos__fail_errno(err, errno, "reading the size of a disk");
+    *geometry_r = (struct chaos__dom0_geometry){
+        .sectors = bytes / 512,
+        .sector_size = (uint32_t)sector_size,
+        .can_discard = can_discard(disk->loop),
+    };
     return 0;
 }
 

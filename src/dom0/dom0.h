@@ -24,6 +24,10 @@ int chaos__dom0_bridge(const char *bridge, uint32_t *mtu_r,
                        struct chaos_error *err);
 
 bool chaos__dom0_has_interface(const char *interface);
+/* Whether an interface is there and belongs to that bridge. */
+bool chaos__dom0_is_joined(const char *interface, const char *bridge);
+/* Whether the kernel has a back end for that device of a domain. */
+bool chaos__dom0_has_device(const char *type, uint32_t domid, uint32_t id);
 
 /* Puts an interface on a bridge and raises it, under `new_name` if that is
  * not empty. */
@@ -33,6 +37,9 @@ int chaos__dom0_join(const char *interface, const char *new_name,
 /* --------------------------------------------------------------- disks */
 
 #define CHAOS__LOOP_NONE (-1)
+/* Loop devices from this number up are for disks of shells, each at a place of
+ * its own: the kernel has a million. */
+#define CHAOS__LOOP_SHELLS 4096
 
 struct chaos__dom0_disk {
     int fd;      /* the file's or the block device's */
@@ -52,6 +59,28 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
  * kernel removes it when nobody has it open any more, the disk closed. */
 int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
                             struct chaos_error *err);
+
+/*
+ * Late-bound disks: a back end takes a loop device that has no file yet.
+ * Reserve finds one, that of number `wanted` if it is free; bind puts the file
+ * of an open disk under the one that disk->loop names, and fails with
+ * CHAOS_EBUSY if somebody else has done that.
+ */
+int chaos__dom0_loop_reserve(int wanted, struct chaos__dom0_disk *disk_r,
+                             struct chaos_error *err);
+int chaos__dom0_disk_bind(struct chaos__dom0_disk *disk, bool is_writable,
+                          struct chaos_error *err);
+
+/* What a disk that is bound has. */
+struct chaos__dom0_geometry {
+    uint64_t sectors;     /* of 512 bytes */
+    uint32_t sector_size; /* bytes */
+    bool can_discard;
+};
+
+int chaos__dom0_disk_geometry(const struct chaos__dom0_disk *disk,
+                              struct chaos__dom0_geometry *geometry_r,
+                              struct chaos_error *err);
 
 /* Closes what is open; what a back end has open lives on. */
 void chaos__dom0_disk_close(struct chaos__dom0_disk *disk);

@@ -51,6 +51,21 @@ bool chaos__dom0_has_interface(const char *interface)
     return if_nametoindex(interface) != 0;
 }
 
+bool chaos__dom0_is_joined(const char *interface, const char *bridge)
+{
+    char path[64 + IFNAMSIZ], target[128];
+    const char *name;
+    ssize_t length;
+
+    snprintf(path, sizeof(path), "/sys/class/net/%s/master", interface);
+    length = readlink(path, target, sizeof(target) - 1);
+    if (length < 0)
+        return false;
+    target[length] = '\0';
+    name = strrchr(target, '/');
+    return strcmp(name ? name + 1 : target, bridge) == 0;
+}
+
 /* A request to change a link (rtnetlink(7)), with room for attributes. */
 struct link_request {
     struct nlmsghdr header;

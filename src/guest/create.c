@@ -1,116 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Creating a guest in two phases.  Prepare makes a shell and needs of the
- * configuration only what a shell fixes; execute turns the shell into the
- * guest.  Each step is recorded in the registry before its effect, so that a
- * process that dies anywhere leaves a slot that tells what to undo.
+ * configuration only what a shell fixes; a pool has done that beforehand, if
+ * there is a shell of the guest's flavor.  Execute turns the shell into the
+ * guest, which is all that the user waits for then.
  */
 #include "create.h"
 
-#include "build/elf.h"
-#include "build/image.h"
-#include "build/shell.h"
-#include "devices.h"
-
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-/* As libxl's: one event channel page's worth is plenty for most. */
-#define EVENT_CHANNELS_DEFAULT 1023
-
-/* As libxl's LIBXL_INIT_TIMEOUT: a back end takes milliseconds. */
-#define BACKEND_TIMEOUT_MS 10000
-
-/* The files of a guest, open and checked. */
-struct files {
-    struct chaos__image kernel, ramdisk;
-    struct chaos__elf elf;
-    bool has_ramdisk;
-    char *command_line;
-    struct chaos__payload payload;
-};
-
-static void files_close(struct files *files)
-{
-    chaos__image_close(&files->kernel);
-    if (files->has_ramdisk)
-        chaos__image_close(&files->ramdisk);
-    free(files->command_line);
-}
-
-/* Replaces a compressed kernel by the ELF file in it. */
-static int unpack_kernel(struct chaos *chaos, struct chaos__image *kernel,
-                         struct chaos_error *err)
-{
-    const char *path = kernel->path;
-    void *unpacked;
-    size_t size;
-    int rc = chaos__image_read_all(kernel, err);
-
-    if (rc == 0)
-        rc = chaos__ready(chaos, err);
-    if (rc < 0)
-        return rc;
-    rc = chaos__hv_unpack_kernel(chaos->hv, kernel->memory, kernel->size,
-                                 &unpacked, &size, err);
-    if (rc < 0)
-        return chaos__fail_within(err, rc, "%s", path);
-    chaos__image_close(kernel);
-    chaos__image_from_memory(path, unpacked, size, kernel);
-    return 0;
-}
-
-/* PVH kernels are ELF files once unpacked; PV ones are unpacked by the
- * builder, and ours only looks for notes in those that are plain ELF. */
-static int read_kernel(struct chaos *chaos, const struct chaos_config *config,
-                       bool unpack, struct files *files,
-                       struct chaos_error *err)
-{
-    int rc = 0;
-
-    if (!chaos__elf_is(&files->kernel)) {
-        if (config->type == CHAOS__TYPE_PV || !unpack)
-            return 0;
-        rc = unpack_kernel(chaos, &files->kernel, err);
-    }
-    if (rc == 0)
-        rc = chaos__elf_parse(&files->kernel, &files->elf, err);
-    if (rc == 0)
-        files->payload.elf = &files->elf;
-    return rc;
-}
-
-static int files_open(struct chaos *chaos, const struct chaos_config *config,
-                      bool unpack, struct files *files, struct chaos_error *err)
-{
-    int rc;
-
-    files->has_ramdisk = false;
-    files->command_line = NULL;
-    rc = chaos__image_open(config->kernel, "kernel", &files->kernel, err);
-    if (rc < 0)
-        return rc;
-    files->payload = (struct chaos__payload){ .kernel = &files->kernel };
-    rc = read_kernel(chaos, config, unpack, files, err);
-    if (rc == 0 && config->ramdisk) {
-        rc =
-            chaos__image_open(config->ramdisk, "ramdisk", &files->ramdisk, err);
-        files->has_ramdisk = rc == 0;
-        files->payload.ramdisk = &files->ramdisk;
-    }
-    if (rc == 0) {
-        files->command_line = chaos__config_command_line(config);
-        files->payload.command_line = files->command_line;
-        if (!files->command_line)
-            rc = chaos__fail_memory(err);
-    }
-    if (rc < 0)
-        files_close(files);
-    return rc;
-}
-
-static void flavor(const struct chaos_config *config, const struct files *files,
+static void flavor(const struct chaos_config *config,
+                   const struct chaos__files *files,
                    struct chaos__devices *devices, struct chaos__shell *shell)
 {
     *shell = (struct chaos__shell){
@@ -121,76 +21,6 @@ static void flavor(const struct chaos_config *config, const struct files *files,
         .maxmem_kb = config->maxmem_kb ? config->maxmem_kb : config->memory_kb,
         .devices = devices,
     };
-}
-
-/* ------------------------------------------------------------- prepare */
-
-/* Xen gives a domid again when its domain has gone, also one that went without
- * us: what that has left must not be taken for the new one's. */
-static void forget_predecessor(struct chaos *chaos, uint32_t domid)
-{
-    struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
-    struct chaos__hv_domain domain;
-
-    if (!slot)
-        return;
-    /* The nodes under this domid are its, as the new domain has none yet. */
-    if (slot->first_device && chaos__store_ready(chaos, NULL) == 0)
-        chaos__devices_remove(chaos->store, domid, NULL);
-    chaos__guest_look(chaos, slot, &domain, NULL);
-}
-
-static int make_domain(struct chaos *chaos, const struct chaos_config *config,
-                       struct chaos__slot *slot, struct chaos__shell *shell,
-                       struct chaos_error *err)
-{
-    struct chaos__hv_create create = {
-        .pvh = config->type == CHAOS__TYPE_PVH,
-        .vcpus = config->vcpus,
-        .max_grant_frames = config->max_grant_frames,
-        .max_event_channels = config->max_event_channels
-                                  ? config->max_event_channels
-                                  : EVENT_CHANNELS_DEFAULT,
-    };
-    int rc;
-
-    memcpy(create.handle, slot->uuid, sizeof(create.handle));
-    rc = chaos__hv_domain_create(chaos->hv, &create, &shell->domid, err);
-    if (rc < 0)
-        return rc;
-    forget_predecessor(chaos, shell->domid);
-    return chaos__registry_set_domid(chaos->registry, slot, shell->domid, err);
-}
-
-static int connect_devices(struct chaos *chaos, struct chaos__slot *slot,
-                           struct chaos__shell *shell, struct chaos_error *err)
-{
-    int rc;
-
-    if (!chaos__devices_any(shell->devices))
-        return 0;
-    rc = chaos__store_ready(chaos, err);
-    if (rc == 0)
-        rc = chaos__devices_attach(shell->devices, err);
-    if (rc == 0)
-        rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
-    if (rc == 0)
-        rc = chaos__devices_connect(chaos->store, shell->domid, shell->devices,
-                                    err);
-    return rc;
-}
-
-static int prepare(struct chaos *chaos, const struct chaos_config *config,
-                   struct chaos__slot *slot, struct chaos__shell *shell,
-                   struct chaos_error *err)
-{
-    int rc = make_domain(chaos, config, slot, shell, err);
-
-    if (rc == 0)
-        rc = chaos__shell_prepare(chaos->hv, shell, err);
-    if (rc == 0)
-        rc = connect_devices(chaos, slot, shell, err);
-    return rc;
 }
 
 /* ------------------------------------------------------------- execute */
@@ -214,36 +44,58 @@ static int pin(struct chaos *chaos, const struct chaos_config *config,
     return rc;
 }
 
-static void record(struct chaos__slot *slot, const struct chaos_config *config,
-                   const struct chaos__shell *shell)
+/* What a shell has that is the guest's to choose. */
+static int dress(struct chaos *chaos, const struct chaos_config *config,
+                 struct chaos__slot *slot, struct chaos__shell *shell,
+                 struct chaos_error *err)
 {
-    slot->type = (uint8_t)config->type;
-    slot->on_poweroff = (uint8_t)config->on_poweroff;
-    slot->on_reboot = (uint8_t)config->on_reboot;
-    slot->on_crash = (uint8_t)config->on_crash;
-    slot->vcpus = config->vcpus;
-    slot->memory_kb = config->memory_kb;
-    slot->created_s = (uint64_t)time(NULL);
-    slot->console_frame = shell->console_frame;
-    slot->console_port = shell->console_port;
-    slot->control_frame = shell->control_frame;
-    slot->control_port = shell->control_port;
+    int rc = chaos__devices_bind(shell->devices, err);
+
+    if (rc == 0 && slot->has_shell_uuid)
+        rc = chaos__hv_domain_set_handle(chaos->hv, shell->domid, config->uuid,
+                                         err);
+    if (rc == 0)
+        slot->has_shell_uuid = 0;
+    return rc;
 }
 
 /* The back ends have had the time that loading took: often it is enough. */
 static int finish_devices(struct chaos *chaos, struct chaos__slot *slot,
                           struct chaos__shell *shell, struct chaos_error *err)
 {
-    int rc;
+    int rc = chaos__create_connect(chaos, slot, shell, err);
 
-    if (!chaos__devices_any(shell->devices))
-        return 0;
-    rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
-                               BACKEND_TIMEOUT_MS, err);
-    if (rc < 0)
-        return rc;
-    slot->are_connected = 1;
-    return chaos__shell_list_devices(chaos->hv, shell, err);
+    return rc < 0 || !chaos__devices_any(shell->devices)
+               ? rc
+               : chaos__shell_list_devices(chaos->hv, shell, err);
+}
+
+/* Image and devices, whichever comes first: a shell's are connected. */
+static int fill(struct chaos *chaos, const struct chaos_config *config,
+                const struct chaos__payload *payload, struct chaos__slot *slot,
+                struct chaos__shell *shell, struct chaos_error *err)
+{
+    int rc = 0;
+
+    if (shell->is_connected) {
+        rc = dress(chaos, config, slot, shell, err);
+        return rc < 0 ? rc : chaos__shell_load(chaos->hv, shell, payload, err);
+    }
+    rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_CLAIMED,
+                                   err);
+    if (rc == 0)
+        rc = chaos__shell_load(chaos->hv, shell, payload, err);
+    return rc < 0 ? rc : finish_devices(chaos, slot, shell, err);
+}
+
+static void record(struct chaos__slot *slot, const struct chaos_config *config,
+                   const struct chaos__shell *shell)
+{
+    chaos__create_record(slot, shell);
+    slot->on_poweroff = (uint8_t)config->on_poweroff;
+    slot->on_reboot = (uint8_t)config->on_reboot;
+    slot->on_crash = (uint8_t)config->on_crash;
+    slot->created_s = (uint64_t)time(NULL);
 }
 
 static int execute(struct chaos *chaos, const struct chaos_config *config,
@@ -251,14 +103,8 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
                    struct chaos__slot *slot, struct chaos__shell *shell,
                    struct chaos_error *err)
 {
-    int rc;
+    int rc = fill(chaos, config, payload, slot, shell, err);
 
-    rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_CLAIMED,
-                                   err);
-    if (rc == 0)
-        rc = chaos__shell_load(chaos->hv, shell, payload, err);
-    if (rc == 0)
-        rc = finish_devices(chaos, slot, shell, err);
     if (rc == 0)
         rc = pin(chaos, config, shell->domid, err);
     if (rc == 0)
@@ -276,31 +122,74 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
 
 /* -------------------------------------------------------------- create */
 
-static int create_from(struct chaos *chaos, const struct chaos_config *config,
-                       const struct chaos__payload *payload, unsigned flags,
-                       struct chaos__shell *shell, struct chaos_error *err)
+/* What is undone goes on behind the message of why. */
+static int execute_or_undo(struct chaos *chaos,
+                           const struct chaos_config *config,
+                           const struct chaos__payload *payload,
+                           unsigned flags, struct chaos__slot *slot,
+                           struct chaos__shell *shell, struct chaos_error *err)
 {
-    struct chaos__slot *slot;
-    int rc = chaos__ready(chaos, err);
+    int rc = execute(chaos, config, payload, flags, slot, shell, err);
 
-    if (rc == 0)
-        rc = chaos__create_reserve(chaos, config, shell->devices, &slot, err);
-    if (rc < 0)
-        return rc;
-    rc = prepare(chaos, config, slot, shell, err);
-    if (rc == 0)
-        rc = execute(chaos, config, payload, flags, slot, shell, err);
     if (rc < 0)
         chaos__undo(chaos, slot, NULL);
     chaos__shell_release(shell);
     return rc;
 }
 
-/* Checks all that can be checked without Xen; on success the caller closes
- * the devices. */
-static int look(const struct chaos_config *config, const struct files *files,
-                unsigned flags, struct chaos__devices *devices,
-                struct chaos__shell *shell, struct chaos_error *err)
+static int create_cold(struct chaos *chaos, const struct chaos_config *config,
+                       const struct chaos__payload *payload, unsigned flags,
+                       struct chaos__shell *shell, struct chaos_error *err)
+{
+    struct chaos__slot *slot;
+    int rc = chaos__create_reserve(chaos, config, shell->devices, &slot, err);
+
+    if (rc < 0)
+        return rc;
+    rc = chaos__create_prepare(chaos, config, slot, shell, err);
+    if (rc == 0)
+        return execute_or_undo(chaos, config, payload, flags, slot, shell, err);
+    chaos__undo(chaos, slot, NULL);
+    chaos__shell_release(shell);
+    return rc;
+}
+
+/* Whether it failed because the shell has lost its domain, or a loop device to
+ * somebody else: the guest can have another. */
+static bool is_of_shell(int rc)
+{
+    return rc == CHAOS_ENOGUEST || rc == CHAOS_EBUSY;
+}
+
+static int create_from(struct chaos *chaos, const struct chaos_config *config,
+                       const struct chaos__payload *payload, unsigned flags,
+                       struct chaos__shell *shell, struct chaos_error *err)
+{
+    struct chaos__slot *slot;
+    int rc = chaos__ready(chaos, err), got;
+
+    if (rc < 0)
+        return rc;
+    if (flags & CHAOS_CREATE_COLD)
+        return create_cold(chaos, config, payload, flags, shell, err);
+    while ((got = chaos__create_claim(chaos, config, &slot, shell, err)) > 0) {
+        rc = execute_or_undo(chaos, config, payload, flags, slot, shell, err);
+        if (!is_of_shell(rc))
+            return rc;
+        chaos__log(chaos, CHAOS_LOG_WARNING,
+                   "%s: a shell was of no use: %s", config->name,
+                   err->message);
+    }
+    return got < 0 ? got
+                   : create_cold(chaos, config, payload, flags, shell, err);
+}
+
+/* Checks what can be checked without Xen; on success the caller closes the
+ * devices. */
+static int look(const struct chaos_config *config,
+                const struct chaos__files *files, unsigned flags,
+                struct chaos__devices *devices, struct chaos__shell *shell,
+                struct chaos_error *err)
 {
     /* What is in a compressed kernel may not be known yet. */
     bool is_known = files->payload.elf || config->type == CHAOS__TYPE_PV;
@@ -331,13 +220,13 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
                         struct chaos_error *err)
 {
     struct chaos__devices devices;
+    struct chaos__files files;
     struct chaos__shell shell;
-    struct files files;
     int rc;
 
     rc = chaos_config_check(config, err);
     if (rc == 0)
-        rc = files_open(chaos, config, true, &files, err);
+        rc = chaos__files_open(chaos, config, true, &files, err);
     if (rc < 0)
         return rc;
     rc = look(config, &files, flags, &devices, &shell, err);
@@ -347,7 +236,7 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
     }
     if (rc == 0 && domid_r)
         *domid_r = shell.domid;
-    files_close(&files);
+    chaos__files_close(&files);
     return rc;
 }
 
@@ -355,19 +244,21 @@ int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
                       struct chaos_error *err)
 {
     struct chaos__devices devices;
+    struct chaos__files files;
     struct chaos__shell shell;
-    struct files files;
     int rc;
 
     rc = chaos_config_check(config, err);
     if (rc == 0)
-        rc = files_open(chaos, config, false, &files, err);
+        rc = chaos__files_open(chaos, config, false, &files, err);
     if (rc < 0)
         return rc;
     rc = look(config, &files, 0, &devices, &shell, err);
-    if (rc == 0)
+    if (rc == 0) {
+        rc = chaos__devices_find_host(&devices, err);
         chaos__devices_close(&devices);
-    files_close(&files);
+    }
+    chaos__files_close(&files);
     return rc;
 }
 

@@ -5,6 +5,9 @@
 
 #include "guest.h"
 
+#include "build/elf.h"
+#include "build/image.h"
+#include "build/shell.h"
 #include "device/device.h"
 
 /* Reserves a slot for the guest: PREPARING, ours.  What is due for guests that
@@ -13,6 +16,59 @@ int chaos__create_reserve(struct chaos *chaos,
                           const struct chaos_config *config,
                           const struct chaos__devices *devices,
                           struct chaos__slot **slot_r, struct chaos_error *err);
+
+/* The slot is another's that has what a guest wants: carries out what is due
+ * for it if it has ended. */
+int chaos__settle_taken(struct chaos *chaos, struct chaos__slot *taken);
+/*
+ * The same for all that have a MAC, a disk or an interface's name that these
+ * devices want.  To be called before we have a slot: one of them may be created
+ * again here, and that create would take ours for a dead process's.
+ */
+void chaos__settle_rivals(struct chaos *chaos,
+                          const struct chaos__devices *devices);
+/* A UUID that the user chose must be no other domain's: repair finds a domain
+ * whose domid was not recorded by it. */
+int chaos__create_check_uuid(struct chaos *chaos, const uint8_t uuid[16],
+                             struct chaos_error *err);
+
+/*
+ * Takes a shell for the guest, CLAIMED and ours: fills `shell` and the devices
+ * with what was made for it.  Shells that are of no use any more are undone on
+ * the way.  1; 0 when there is none: then the guest is made without; or an
+ * error, for what the guest wants and another has.
+ */
+int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
+                        struct chaos__slot **slot_r, struct chaos__shell *shell,
+                        struct chaos_error *err);
+
+/* Makes a domain for a slot that is PREPARING, with all that a shell has; its
+ * devices need not have connected yet. */
+int chaos__create_prepare(struct chaos *chaos,
+                          const struct chaos_config *config,
+                          struct chaos__slot *slot, struct chaos__shell *shell,
+                          struct chaos_error *err);
+/* Waits until they have. */
+int chaos__create_connect(struct chaos *chaos, struct chaos__slot *slot,
+                          struct chaos__shell *shell, struct chaos_error *err);
+/* What is kept of a shell, or of what a guest was made of. */
+void chaos__create_record(struct chaos__slot *slot,
+                          const struct chaos__shell *shell);
+
+/* The files of a guest, open and checked. */
+struct chaos__files {
+    struct chaos__image kernel, ramdisk;
+    struct chaos__elf elf;
+    bool has_ramdisk;
+    char *command_line;
+    struct chaos__payload payload;
+};
+
+/* `unpack`: also what is in a compressed PVH kernel, which takes Xen. */
+int chaos__files_open(struct chaos *chaos, const struct chaos_config *config,
+                      bool unpack, struct chaos__files *files,
+                      struct chaos_error *err);
+void chaos__files_close(struct chaos__files *files);
 
 /* Keeps the configuration with what a restart needs: MACs that were made for
  * the guest, and paths that lead there from any directory. */

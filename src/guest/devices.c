@@ -13,6 +13,10 @@
 /* Of the 2^24 addresses that Xen has, a host's guests use some thousands. */
 #define MAC_TRIES 64
 
+/* First half of a disk's key: neither a file system's number nor what stands
+ * for block devices (dom0/dom0.h). */
+#define KEY_UNBOUND (UINT64_MAX - 1)
+
 /* ----------------------------------------------------------- recording */
 
 /* Xen's own prefix, and what is random of it. */
@@ -37,6 +41,8 @@ static void fill_net(struct chaos__device *record, uint32_t domid, unsigned id,
         .loop = CHAOS__LOOP_NONE,
         .port = net->port,
         .references = { net->tx.reference, net->rx.reference },
+        .frames = { net->tx.frame, net->rx.frame },
+        .mtu = net->mtu,
     };
     memcpy(record->key, net->mac, sizeof(net->mac));
     memcpy(record->mac, net->mac, sizeof(net->mac));
@@ -87,7 +93,13 @@ static void fill_block(struct chaos__device *record,
         .minor = block->host.minor,
         .port = block->port,
         .references = { block->ring.reference },
+        .frames = { block->ring.frame },
     };
+    /* A disk that waits for its file has nothing to share yet. */
+    if (!disk->target) {
+        record->key[0] = KEY_UNBOUND;
+        record->key[1] = (uint64_t)block->host.loop;
+    }
     memcpy(record->name, disk->vdev, sizeof(record->name));
 }
 
@@ -119,6 +131,66 @@ int chaos__devices_record(struct chaos__registry *registry,
         rc = record_block(registry, slot, &config->disks[i],
                           &devices->blocks[i], err);
     return rc;
+}
+
+/* --------------------------------------------------------------- shells */
+
+unsigned chaos__devices_wish(
+    const struct chaos__devices *devices,
+    struct chaos__device wishes[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX])
+{
+    const struct chaos_config *config = devices->config;
+    struct chaos__device *wish = wishes;
+    unsigned i;
+
+    for (i = 0; i < devices->net_count; i++, wish++)
+        fill_net(wish, CHAOS__NO_DOMID, i, &config->vifs[i], &devices->nets[i]);
+    for (i = 0; i < devices->block_count; i++, wish++)
+        fill_block(wish, &config->disks[i], &devices->blocks[i]);
+    return (unsigned)(wish - wishes);
+}
+
+static void restore_net(struct chaos__net *net,
+                        const struct chaos__device *record)
+{
+    *net = (struct chaos__net){
+        .mtu = record->mtu,
+        .port = record->port,
+        .tx = { record->frames[0], record->references[0] },
+        .rx = { record->frames[1], record->references[1] },
+        .is_joined = true,
+    };
+    memcpy(net->mac, record->mac, sizeof(net->mac));
+}
+
+static void restore_block(struct chaos__block *block,
+                          const struct chaos__device *record)
+{
+    block->host.loop = record->loop;
+    block->host.major = record->major;
+    block->host.minor = record->minor;
+    block->port = record->port;
+    block->ring =
+        (struct chaos__ring){ record->frames[0], record->references[0] };
+}
+
+bool chaos__devices_restore(struct chaos__registry *registry,
+                            const struct chaos__slot *slot,
+                            struct chaos__devices *devices)
+{
+    struct chaos__device *record = NULL;
+    unsigned nets = 0, blocks = 0;
+
+    while ((record = chaos__registry_next_device(registry, slot, record))) {
+        if (record->kind == CHAOS__DEVICE_NET && nets < devices->net_count)
+            restore_net(&devices->nets[nets++], record);
+        else if (record->kind == CHAOS__DEVICE_BLOCK &&
+                 blocks < devices->block_count)
+            restore_block(&devices->blocks[blocks++], record);
+        else
+            return false;
+    }
+    return nets == devices->net_count && blocks == devices->block_count;
 }
 
 /* --------------------------------------------------------------- rivals */

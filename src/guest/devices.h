@@ -13,6 +13,18 @@ int chaos__devices_record(struct chaos__registry *registry,
                           struct chaos__devices *devices,
                           struct chaos_error *err);
 
+/* What a guest's devices want of a shell's, for chaos__pool_claim(); returns
+ * how many. */
+unsigned
+chaos__devices_wish(const struct chaos__devices *devices,
+                    struct chaos__device wishes[CHAOS__VIFS_MAX +
+                                                CHAOS__DISKS_MAX]);
+/* Makes the devices those of the shell: the records say what was made for it.
+ * False when they don't. */
+bool chaos__devices_restore(struct chaos__registry *registry,
+                            const struct chaos__slot *slot,
+                            struct chaos__devices *devices);
+
 /* A slot that stands in the way of that: it has a MAC, a disk or the name of an
  * interface that these devices want too.  NULL when there is none. */
 struct chaos__slot *chaos__devices_rival(struct chaos__registry *registry,

@@ -27,7 +27,7 @@ static bool is_domain_of(const struct chaos__slot *slot,
                          const struct chaos__hv_domain *domain)
 {
     return slot->domid == domain->domid &&
-           memcmp(slot->uuid, domain->handle, CHAOS__HANDLE_SIZE) == 0;
+           chaos__slot_is_of(slot, domain->handle);
 }
 
 int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
@@ -42,9 +42,15 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
         rc = chaos__hv_domain_info(chaos->hv, slot->domid, domain_r, err);
     if (rc == 0 && !is_domain_of(slot, domain_r))
         rc = CHAOS_ENOGUEST;
-    if (rc == CHAOS_ENOGUEST && slot->state == CHAOS__SLOT_RUNNING) {
+    if (rc == CHAOS_ENOGUEST && (slot->state == CHAOS__SLOT_RUNNING ||
+                                 slot->state == CHAOS__SLOT_SHELL)) {
         chaos__fail(err, rc, "guest %s has gone without chaos", slot->name);
         forget(chaos, slot, uuid);
+    } else if (slot->state == CHAOS__SLOT_SHELL) {
+        rc = chaos__fail(err, CHAOS_ENOTSUP,
+                         "domain %u is a shell, which waits for a guest; chaos "
+                         "pool drain destroys those",
+                         slot->domid);
     } else if (slot->state != CHAOS__SLOT_RUNNING) {
         rc = chaos__fail(err, CHAOS_EBUSY,
                          "guest %s: process %u is working on it; try again",
@@ -180,6 +186,7 @@ static void fill_info(struct chaos *chaos,
     if (slot && is_domain_of(slot, domain)) {
         info->is_chaos = 1;
         info->is_noxs = slot->control_frame != 0;
+        info->is_shell = slot->state == CHAOS__SLOT_SHELL;
         info->created_s = slot->created_s;
         memcpy(info->name, slot->name, sizeof(info->name));
         info->name[sizeof(info->name) - 1] = '\0';
@@ -273,7 +280,8 @@ static void forget_gone(struct chaos *chaos,
     struct chaos__slot *slot = NULL;
 
     while ((slot = chaos__registry_next(chaos->registry, slot))) {
-        if (slot->state != CHAOS__SLOT_RUNNING)
+        if (slot->state != CHAOS__SLOT_RUNNING &&
+            slot->state != CHAOS__SLOT_SHELL)
             continue;
         found = bsearch(&slot->domid, domains, count, sizeof(*domains),
                         compare_domids);

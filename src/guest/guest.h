@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "context.h"
 #include "hv/hv.h"
+#include "registry/pools.h"
 #include "registry/registry.h"
 #include "store/store.h"
 

@@ -79,7 +79,7 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
         return rc;
     *domid_r = slot->domid;
     /* The domid may be another domain's by now. */
-    return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) == 0;
+    return chaos__slot_is_of(slot, domain.handle);
 }
 
 /* Whether another's domain has the slot's domid by now: 1, 0, or an error. */
@@ -91,7 +91,7 @@ static int is_anothers(struct chaos *chaos, const struct chaos__slot *slot,
 
     if (rc < 0)
         return rc == CHAOS_ENOGUEST ? 0 : rc;
-    return memcmp(domain.handle, slot->uuid, CHAOS__HANDLE_SIZE) != 0;
+    return !chaos__slot_is_of(slot, domain.handle);
 }
 
 /* Takes the devices away, so that the back ends let go of the domain. */
@@ -151,7 +151,8 @@ void chaos__repair(struct chaos *chaos)
         chaos__log(chaos, CHAOS_LOG_WARNING,
                    "%s (domain %d): process %u died while working on it; "
                    "undoing that",
-                   slot->name, (int)domid, slot->owner_pid);
+                   *slot->name ? slot->name : "a shell", (int)domid,
+                   slot->owner_pid);
         if (chaos__undo(chaos, slot, &err) == 0)
             continue;
         chaos__log(chaos, CHAOS_LOG_WARNING, "domain %d: %s", (int)domid,

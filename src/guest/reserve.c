@@ -15,9 +15,8 @@
  * than share a disk, and few enough for those that start again each time. */
 #define RIVALS_MAX 64
 
-/* The slot may be a guest's that has ended: carry out what is due for it,
- * then what it had is free or taken by its successor. */
-static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
+/* What it had is free then, or taken by its successor. */
+int chaos__settle_taken(struct chaos *chaos, struct chaos__slot *taken)
 {
     struct chaos__hv_domain domain;
     int rc = chaos__guest_look(chaos, taken, &domain, NULL);
@@ -27,10 +26,8 @@ static int settle_taken(struct chaos *chaos, struct chaos__slot *taken)
     return rc < 0 ? rc : chaos__guest_settle(chaos, taken, &domain, NULL);
 }
 
-/* A UUID that the user chose must be no other domain's: repair finds a
- * domain whose domid was not recorded by it. */
-static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
-                      struct chaos_error *err)
+int chaos__create_check_uuid(struct chaos *chaos, const uint8_t uuid[16],
+                             struct chaos_error *err)
 {
     struct chaos__slot *slot;
     uint32_t domid;
@@ -39,7 +36,7 @@ static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
     if (rc <= 0)
         return rc;
     slot = chaos__registry_by_domid(chaos->registry, domid);
-    if (slot && settle_taken(chaos, slot) == 0)
+    if (slot && chaos__settle_taken(chaos, slot) == 0)
         rc = chaos__find_by_handle(chaos, uuid, &domid, err);
     if (rc <= 0)
         return rc;
@@ -51,12 +48,7 @@ static int check_uuid(struct chaos *chaos, const uint8_t uuid[16],
                        domid);
 }
 
-/*
- * Guests that have a MAC, a disk or an interface that this one wants may have
- * ended too.  To be called before we have a slot: one of them may be created
- * again here, and that create would take ours for a dead process's.
- */
-static void settle_rivals(struct chaos *chaos,
+void chaos__settle_rivals(struct chaos *chaos,
                           const struct chaos__devices *devices)
 {
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
@@ -68,7 +60,7 @@ static void settle_rivals(struct chaos *chaos,
         if (!rival)
             break;
         memcpy(uuid, rival->uuid, sizeof(uuid));
-        if (settle_taken(chaos, rival) < 0)
+        if (chaos__settle_taken(chaos, rival) < 0)
             break;
         /* It goes on: then so does the rivalry. */
         if (rival->state == CHAOS__SLOT_RUNNING &&
@@ -92,7 +84,7 @@ static int reserve(struct chaos *chaos, const struct chaos_config *config,
         return rc;
     rc = chaos__registry_reserve(chaos->registry, config->name, uuid, slot_r,
                                  &taken, err);
-    if (rc == CHAOS_EEXIST && taken && settle_taken(chaos, taken) == 0)
+    if (rc == CHAOS_EEXIST && taken && chaos__settle_taken(chaos, taken) == 0)
         rc = chaos__registry_reserve(chaos->registry, config->name, uuid,
                                      slot_r, NULL, err);
     return rc;
@@ -103,10 +95,12 @@ int chaos__create_reserve(struct chaos *chaos,
                           const struct chaos__devices *devices,
                           struct chaos__slot **slot_r, struct chaos_error *err)
 {
-    int rc = config->has_uuid ? check_uuid(chaos, config->uuid, err) : 0;
+    int rc = config->has_uuid
+                 ? chaos__create_check_uuid(chaos, config->uuid, err)
+                 : 0;
 
     if (rc < 0)
         return rc;
-    settle_rivals(chaos, devices);
+    chaos__settle_rivals(chaos, devices);
     return reserve(chaos, config, slot_r, err);
 }

@@ -139,6 +139,18 @@ int chaos__hv_domain_set_cpu_policy(struct chaos__hv *hv, uint32_t domid,
     return 0;
 }
 
+int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
+                                const uint8_t handle[CHAOS__HANDLE_SIZE],
+                                struct chaos_error *err)
+{
+    xen_domain_handle_t copy;
+
+    memcpy(copy, handle, sizeof(copy));
+    if (xc_domain_sethandle(hv->xc, domid, copy) < 0)
+        return chaos__hv_fail(err, domid, "setting the domain's UUID");
+    return 0;
+}
+
 int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
                        const uint64_t *cpus, unsigned bits,
                        struct chaos_error *err)

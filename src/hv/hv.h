@@ -88,6 +88,10 @@ int chaos__hv_domain_create_vcpus(struct chaos__hv *hv, uint32_t domid,
 /* The CPUID and MSR policy that a guest gets by default on this host. */
 int chaos__hv_domain_set_cpu_policy(struct chaos__hv *hv, uint32_t domid,
                                     struct chaos_error *err);
+/* Gives it another handle than it was created with. */
+int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
+                                const uint8_t handle[CHAOS__HANDLE_SIZE],
+                                struct chaos_error *err);
 /* `cpus`: a bitmap of `bits` bits, bit n for physical CPU n. */
 int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
                        const uint64_t *cpus, unsigned bits,

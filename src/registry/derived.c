@@ -102,7 +102,8 @@ void chaos__slot_index(struct chaos__registry *registry,
     struct chaos__layout *map = registry->map;
     unsigned number = (unsigned)chaos__slot_number(registry, slot);
 
-    chaos__index_add(&map->by_name, hash_name(slot->name), number);
+    if (*slot->name)
+        chaos__index_add(&map->by_name, hash_name(slot->name), number);
     chaos__index_add(&map->by_uuid, hash_uuid(slot->uuid), number);
     if (slot->domid < CHAOS__SLOTS)
         map->by_domid[slot->domid] = (uint16_t)number;
@@ -114,8 +115,9 @@ void chaos__slot_unindex(struct chaos__registry *registry,
     struct chaos__layout *map = registry->map;
     unsigned number = (unsigned)chaos__slot_number(registry, slot);
 
-    chaos__index_remove(&map->by_name, hash_name(slot->name), number,
-                        rehash_name, registry);
+    if (*slot->name)
+        chaos__index_remove(&map->by_name, hash_name(slot->name), number,
+                            rehash_name, registry);
     chaos__index_remove(&map->by_uuid, hash_uuid(slot->uuid), number,
                         rehash_uuid, registry);
     if (slot->domid < CHAOS__SLOTS && map->by_domid[slot->domid] == number)
@@ -143,6 +145,7 @@ void chaos__registry_rebuild(struct chaos__registry *registry)
     memset(&map->by_uuid, 0, sizeof(map->by_uuid));
     memset(map->by_domid, 0, sizeof(map->by_domid));
     map->free_head = map->flight_head = 0;
+    chaos__pools_clear(registry);
     for (number = map->used; number > 0; number--) {
         struct chaos__slot *slot = chaos__slot_at(registry, number);
 
@@ -152,6 +155,10 @@ void chaos__registry_rebuild(struct chaos__registry *registry)
         }
         chaos__slot_finish_rename(slot);
         chaos__slot_index(registry, slot);
+        /* A shell whose pool has gone is for the next process to undo. */
+        if (slot->state == CHAOS__SLOT_SHELL &&
+            !chaos__pool_link(registry, slot))
+            slot->state = CHAOS__SLOT_DYING;
         if (chaos__slot_in_flight(slot->state))
             chaos__flight_add(registry, slot);
     }

@@ -61,6 +61,12 @@ static void key_remove(struct chaos__registry *registry,
         *at = device->same;
 }
 
+bool chaos__device_excludes(const struct chaos__device *a,
+                            const struct chaos__device *b)
+{
+    return same_key(a, b) && (a->use != b->use || b->use == CHAOS__USE_ALONE);
+}
+
 /* The first device with this key that does not go with the use. */
 static struct chaos__device *find_rival(struct chaos__registry *registry,
                                         const struct chaos__device *wanted)
@@ -70,22 +76,16 @@ static struct chaos__device *find_rival(struct chaos__registry *registry,
 
     for (number = *key_head(registry, wanted); number; number = device->same) {
         device = device_at(registry, number);
-        if (same_key(device, wanted) &&
-            (device->use != wanted->use || wanted->use == CHAOS__USE_ALONE))
+        if (chaos__device_excludes(device, wanted))
             return device;
     }
     return NULL;
 }
 
-static int fail_rival(struct chaos__registry *registry,
-                      const struct chaos__slot *slot,
-                      const struct chaos__device *wanted,
-                      const struct chaos__device *rival,
-                      struct chaos_error *err)
+int chaos__device_fail(const struct chaos__device *wanted,
+                       const struct chaos__device *rival, const char *whose,
+                       struct chaos_error *err)
 {
-    const struct chaos__slot *owner = chaos__slot_at(registry, rival->slot);
-    const char *whose = owner == slot ? "this guest" : owner->name;
-
     if (wanted->kind == CHAOS__DEVICE_NET)
         return chaos__fail(err, CHAOS_EEXIST,
                            "mac=%02x:%02x:%02x:%02x:%02x:%02x: %s has this "
@@ -163,20 +163,53 @@ static int add(struct chaos__registry *registry, struct chaos__slot *slot,
     return 0;
 }
 
+int chaos__registry_check_key(struct chaos__registry *registry,
+                              const struct chaos__slot *slot,
+                              const struct chaos__device *wanted,
+                              struct chaos__slot **taken_r,
+                              struct chaos_error *err)
+{
+    struct chaos__device *rival = find_rival(registry, wanted);
+    struct chaos__slot *owner;
+
+    if (!rival)
+        return 0;
+    owner = chaos__slot_at(registry, rival->slot);
+    if (taken_r)
+        *taken_r = owner;
+    return chaos__device_fail(wanted, rival,
+                              owner == slot ? "this guest" : owner->name, err);
+}
+
+void chaos__device_dress(struct chaos__registry *registry,
+                         struct chaos__device *device,
+                         const struct chaos__device *wanted, bool with_key)
+{
+    if (with_key) {
+        key_remove(registry, device);
+        memcpy(device->key, wanted->key, sizeof(device->key));
+        memcpy(device->mac, wanted->mac, sizeof(device->mac));
+        device->use = wanted->use;
+        key_add(registry, device);
+    }
+    memcpy(device->ipv4, wanted->ipv4, sizeof(device->ipv4));
+    memcpy(device->gateway, wanted->gateway, sizeof(device->gateway));
+    device->prefix = wanted->prefix;
+}
+
 int chaos__registry_add_device(struct chaos__registry *registry,
                                struct chaos__slot *slot,
                                const struct chaos__device *device,
                                struct chaos__device **device_r,
                                struct chaos_error *err)
 {
-    struct chaos__device *rival;
     int rc = chaos__registry_lock(registry, err);
 
     if (rc < 0)
         return rc;
-    rival = find_rival(registry, device);
-    rc = rival ? fail_rival(registry, slot, device, rival, err)
-               : add(registry, slot, device, device_r, err);
+    rc = chaos__registry_check_key(registry, slot, device, NULL, err);
+    if (rc == 0)
+        rc = add(registry, slot, device, device_r, err);
     chaos__registry_unlock(registry);
     return rc;
 }

@@ -9,11 +9,13 @@
 #define CHAOS_SRC_LAYOUT_H
 
 #include "index.h"
+#include "pools.h"
 #include "registry.h"
 
 #include <sys/types.h>
 
-/* Byte 0 of the file locks the whole registry, byte n slot n. */
+/* Byte 0 of the file locks the whole registry, byte n slot n; those behind
+ * the slots are the pools'. */
 #define CHAOS__LOCK_ALL 0
 
 /* Two for each guest, on average. */
@@ -29,7 +31,9 @@ struct chaos__layout {
     uint32_t used; /* slots above were never used */
     uint32_t free_device;
     uint32_t used_devices; /* devices above were never used */
-    uint8_t rest[4096 - 32];
+    uint32_t used_pools;   /* likewise */
+    uint8_t rest[4096 - 36];
+    struct chaos__pool pools[CHAOS__POOLS + 1]; /* from 1 */
     struct chaos__index by_name;
     struct chaos__index by_uuid;
     uint16_t by_domid[CHAOS__SLOTS + 16];       /* domid to slot, 0: none */
@@ -47,16 +51,51 @@ struct chaos__registry {
 _Static_assert(sizeof(struct chaos__slot) == 512, "eight slots a page");
 _Static_assert(CHAOS__SLOTS < UINT16_MAX, "slot numbers fit 16 bits");
 _Static_assert(sizeof(struct chaos__device) == 128, "32 devices a page");
+_Static_assert(sizeof(struct chaos__pool) == 1024, "four pools a page");
 
-/* kept.c: removes the configuration that is kept for a slot, if any. */
-void chaos__registry_drop_config(struct chaos__registry *registry,
-                                 struct chaos__slot *slot);
+/* kept.c: removes what is kept for a slot, if anything. */
+void chaos__registry_drop_kept(struct chaos__registry *registry,
+                               struct chaos__slot *slot);
 
 /* devices.c: within a change; frees what the slot has. */
 void chaos__devices_drop(struct chaos__registry *registry,
                          struct chaos__slot *slot);
 /* Makes anew what is derived from the devices, after the slots. */
 void chaos__devices_rebuild(struct chaos__registry *registry);
+/* Under the lock: whether the slot could have a device of this key. */
+int chaos__registry_check_key(struct chaos__registry *registry,
+                              const struct chaos__slot *slot,
+                              const struct chaos__device *wanted,
+                              struct chaos__slot **taken_r,
+                              struct chaos_error *err);
+/* Whether two devices cannot be there at once, and the message about it. */
+bool chaos__device_excludes(const struct chaos__device *a,
+                            const struct chaos__device *b);
+int chaos__device_fail(const struct chaos__device *wanted,
+                       const struct chaos__device *rival, const char *whose,
+                       struct chaos_error *err);
+/* Within a change: gives a device the addresses of `wanted`, and its key. */
+void chaos__device_dress(struct chaos__registry *registry,
+                         struct chaos__device *device,
+                         const struct chaos__device *wanted, bool with_key);
+
+/* pools.c: within a change.  False when the slot's pool has gone. */
+bool chaos__pool_link(struct chaos__registry *registry,
+                      struct chaos__slot *slot);
+void chaos__pool_unlink(struct chaos__registry *registry,
+                        struct chaos__slot *slot);
+void chaos__pools_clear(struct chaos__registry *registry);
+
+/* registry.c */
+
+/* Under the lock; `name` and `uuid` may be NULL. */
+int chaos__registry_check_free(struct chaos__registry *registry,
+                               const char *name, const uint8_t *uuid,
+                               struct chaos__slot **taken_r,
+                               struct chaos_error *err);
+/* Within a change. */
+void chaos__slot_set_state(struct chaos__registry *registry,
+                           struct chaos__slot *slot, uint32_t state);
 
 /* lock.c */
 

@@ -6,14 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static int check_free(struct chaos__registry *registry, const char *name,
-                      const uint8_t *uuid, struct chaos__slot **taken_r,
-                      struct chaos_error *err)
+int chaos__registry_check_free(struct chaos__registry *registry,
+                               const char *name, const uint8_t *uuid,
+                               struct chaos__slot **taken_r,
+                               struct chaos_error *err)
 {
-    struct chaos__slot *taken = chaos__find_name(registry, name);
+    struct chaos__slot *taken = name ? chaos__find_name(registry, name) : NULL;
     const char *what = "the name";
 
-    if (!taken) {
+    if (!taken && uuid) {
         what = "its UUID";
         taken = chaos__find_uuid(registry, uuid);
     }
@@ -24,7 +25,8 @@ static int check_free(struct chaos__registry *registry, const char *name,
     return chaos__fail(err, CHAOS_EEXIST,
                        "%s: %s is taken by guest %s (domain %d); choose "
                        "another or destroy it",
-                       name, what, taken->name, (int)taken->domid);
+                       name ? name : "a shell", what, taken->name,
+                       (int)taken->domid);
 }
 
 /* The number of a free slot, not yet taken off the list; 0: none. */
@@ -43,7 +45,7 @@ static void fill_slot(struct chaos__slot *slot, const char *name,
     memset((char *)slot + offsetof(struct chaos__slot, domid), 0,
            sizeof(*slot) - offsetof(struct chaos__slot, domid));
     slot->domid = CHAOS__NO_DOMID;
-    snprintf(slot->name, sizeof(slot->name), "%s", name);
+    snprintf(slot->name, sizeof(slot->name), "%s", name ? name : "");
     memcpy(slot->uuid, uuid, sizeof(slot->uuid));
 }
 
@@ -91,7 +93,7 @@ int chaos__registry_reserve(struct chaos__registry *registry, const char *name,
 
     if (rc < 0)
         return rc;
-    rc = check_free(registry, name, uuid, taken_r, err);
+    rc = chaos__registry_check_free(registry, name, uuid, taken_r, err);
     if (rc == 0)
         rc = reserve(registry, name, uuid, slot_r, err);
     chaos__registry_unlock(registry);
@@ -120,19 +122,39 @@ int chaos__registry_set_domid(struct chaos__registry *registry,
     return 0;
 }
 
+/* The lists that a slot is in by its state. */
+static void leave_list(struct chaos__registry *registry,
+                       struct chaos__slot *slot)
+{
+    if (chaos__slot_in_flight(slot->state))
+        chaos__flight_remove(registry, slot);
+    else if (slot->state == CHAOS__SLOT_SHELL)
+        chaos__pool_unlink(registry, slot);
+}
+
+static void enter_list(struct chaos__registry *registry,
+                       struct chaos__slot *slot)
+{
+    if (chaos__slot_in_flight(slot->state))
+        chaos__flight_add(registry, slot);
+    else if (slot->state == CHAOS__SLOT_SHELL)
+        chaos__pool_link(registry, slot);
+}
+
+void chaos__slot_set_state(struct chaos__registry *registry,
+                           struct chaos__slot *slot, uint32_t state)
+{
+    leave_list(registry, slot);
+    slot->state = state;
+    enter_list(registry, slot);
+}
+
 /* Under the lock. */
 static void set_state(struct chaos__registry *registry,
                       struct chaos__slot *slot, uint32_t state)
 {
-    bool was = chaos__slot_in_flight(slot->state),
-         is = chaos__slot_in_flight(state);
-
     chaos__change_begin(registry);
-    slot->state = state;
-    if (was && !is)
-        chaos__flight_remove(registry, slot);
-    if (!was && is)
-        chaos__flight_add(registry, slot);
+    chaos__slot_set_state(registry, slot, state);
     chaos__change_end(registry);
 }
 
@@ -187,7 +209,7 @@ int chaos__registry_free(struct chaos__registry *registry,
 
     if (rc < 0)
         return rc;
-    chaos__registry_drop_config(registry, slot);
+    chaos__registry_drop_kept(registry, slot);
     chaos__change_begin(registry);
     chaos__slot_unindex(registry, slot);
     if (chaos__slot_in_flight(slot->state))
@@ -252,6 +274,12 @@ struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
         return NULL;
     slot = chaos__slot_at(registry, registry->map->by_domid[domid]);
     return slot && slot->domid == domid ? slot : NULL;
+}
+
+unsigned chaos__registry_number(const struct chaos__registry *registry,
+                                const struct chaos__slot *slot)
+{
+    return (unsigned)chaos__slot_number(registry, slot);
 }
 
 struct chaos__slot *

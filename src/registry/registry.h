@@ -36,15 +36,15 @@ enum chaos__slot_state {
     CHAOS__SLOT_DYING, /* everything is being undone */
 };
 
-/* One guest, in shared memory.  Fields above the line belong to the registry
- * and change through its functions alone. */
+/* One guest or shell, in shared memory.  Fields above the line belong to the
+ * registry and change through its functions alone. */
 struct chaos__slot {
     uint32_t state;          /* enum chaos__slot_state */
     uint32_t domid;          /* CHAOS__NO_DOMID until Xen gave one */
     uint32_t owner_pid;      /* for messages; the lock decides */
-    uint16_t next, previous; /* in the free or the in-flight list */
+    uint16_t next, previous; /* in the free, the in-flight or a pool's list */
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
-    char name[CHAOS__SLOT_NAME_SIZE];
+    char name[CHAOS__SLOT_NAME_SIZE]; /* "": a shell, which has none */
     char new_name[CHAOS__SLOT_NAME_SIZE]; /* while renaming is set */
     uint32_t renaming;
     /* ------------------------------------------------------------- */
@@ -58,9 +58,18 @@ struct chaos__slot {
     uint32_t console_port;
     uint32_t control_port;
     uint32_t has_config; /* a copy of its configuration is kept */
+    uint32_t has_frames; /* of a PV shell: the frames of its memory */
     uint32_t first_device, last_device; /* 0: none */
     uint32_t are_connected; /* the devices' back ends have all started */
-    uint8_t reserved[152];
+    /* Set: the domain may still carry this UUID, which the shell had. */
+    uint8_t shell_uuid[CHAOS__SLOT_UUID_SIZE];
+    uint32_t has_shell_uuid;
+    uint32_t pool;  /* number of the one it was made for; 0: none */
+    uint32_t maker; /* what made the shell: see build/shell.h */
+    uint32_t vcpu_header_size;
+    uint8_t vcpu_header[32];
+    uint64_t device_frame; /* as control_frame */
+    uint8_t reserved[72];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may
@@ -94,7 +103,9 @@ struct chaos__device {
     uint32_t major, minor; /* disk: of the device that the back end uses */
     uint32_t port;
     uint32_t references[2];
-    uint32_t reserved[5];
+    uint64_t frames[2]; /* of the rings that they grant */
+    uint32_t mtu;       /* network */
+    uint32_t reserved;
 };
 
 struct chaos__registry;
@@ -106,9 +117,9 @@ int chaos__registry_open(const char *run_dir,
 void chaos__registry_close(struct chaos__registry *registry);
 
 /*
- * Takes a free slot for a new guest: PREPARING, ours.  CHAOS_EEXIST when the
- * name or the UUID is taken (*taken_r, if not NULL, is who has it);
- * CHAOS_ENOMEM when no slot is free.
+ * Takes a free slot for a new guest, or for a shell, which has no name (NULL):
+ * PREPARING, ours.  CHAOS_EEXIST when the name or the UUID is taken (*taken_r,
+ * if not NULL, is who has it); CHAOS_ENOMEM when no slot is free.
  */
 int chaos__registry_reserve(struct chaos__registry *registry, const char *name,
                             const uint8_t *uuid, struct chaos__slot **slot_r,
@@ -121,14 +132,15 @@ int chaos__registry_set_domid(struct chaos__registry *registry,
                               struct chaos__slot *slot, uint32_t domid,
                               struct chaos_error *err);
 
-/* Moves a slot that we own on.  RUNNING and SHELL end our ownership. */
+/* Moves a slot that we own on; SHELL is chaos__pool_offer()'s.  RUNNING ends
+ * our ownership. */
 int chaos__registry_set_state(struct chaos__registry *registry,
                               struct chaos__slot *slot,
                               enum chaos__slot_state state,
                               struct chaos_error *err);
 
-/* Makes a RUNNING slot or a SHELL ours and DYING, or CLAIMED.  CHAOS_EBUSY when
- * somebody works on it, CHAOS_ENOGUEST when it is no longer that guest. */
+/* Makes a RUNNING slot or a SHELL ours, and DYING.  CHAOS_EBUSY when somebody
+ * works on it, CHAOS_ENOGUEST when it is no longer that guest. */
 int chaos__registry_take(struct chaos__registry *registry,
                          struct chaos__slot *slot, const uint8_t *uuid,
                          enum chaos__slot_state state, struct chaos_error *err);
@@ -151,6 +163,10 @@ struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
                                             const char *name);
 struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
                                              uint32_t domid);
+
+/* From 1: a slot keeps its number. */
+unsigned chaos__registry_number(const struct chaos__registry *registry,
+                                const struct chaos__slot *slot);
 
 /* The next in-flight slot that has no owner, made ours; NULL when there is
  * none.  Costs nothing when no slot is in flight. */
@@ -184,6 +200,17 @@ chaos__registry_next_device(struct chaos__registry *registry,
  * kind, use and key count; NULL when nobody does. */
 struct chaos__slot *chaos__registry_rival(struct chaos__registry *registry,
                                           const struct chaos__device *wanted);
+
+/* The frames of a PV shell's memory, kept in the same way. */
+int chaos__registry_keep_frames(struct chaos__registry *registry,
+                                struct chaos__slot *slot,
+                                const uint64_t *frames, uint64_t count,
+                                struct chaos_error *err);
+/* Takes them back, once; the caller frees *frames_r.  CHAOS_ENOGUEST when
+ * there are not as many. */
+int chaos__registry_take_frames(struct chaos__registry *registry,
+                                struct chaos__slot *slot, uint64_t count,
+                                uint64_t **frames_r, struct chaos_error *err);
 
 /* A copy of the guest's configuration, kept beside the slot until it is
  * freed. */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Refilling pools after a create has answered its user: by a child that
+ * nobody waits for, so that no daemon is needed.
+ *
+ * fork() would cost the user more than the create: in a PV dom0 each page
+ * table of the copy takes hypercalls.  So the child is one that shares this
+ * process's memory, waits until it has ended, and has the memory for itself
+ * then.
+ */
+#include "cli.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define STACK_SIZE (64 * 1024)
+#define NICE_LEAST 19
+
+/* With nothing of this process's: not its terminal, its output that somebody
+ * reads to the end, nor its locks. */
+static void detach(int parent)
+{
+    struct pollfd ended = { .fd = parent, .events = POLLIN };
+
+    close_range(0, (unsigned)parent - 1, 0);
+    close_range((unsigned)parent + 1, ~0u, 0);
+    setsid();
+    setpriority(PRIO_PROCESS, 0, NICE_LEAST);
+    while (poll(&ended, 1, -1) < 1)
+        ;
+    close(parent);
+    /* 0, 1 and 2 must not become something else's. */
+    if (open("/dev/null", O_RDWR) != 0 || dup(0) != 1 || dup(0) != 2)
+        _exit(1);
+}
+
+static int refill(void *parent)
+{
+    struct chaos_options options = { .run_dir = getenv("CHAOS_RUN_DIR") };
+    struct chaos *chaos;
+
+    detach(*(int *)parent);
+    if (chaos_open(&options, &chaos, NULL) == 0)
+        chaos_pool_refill(chaos);
+    _exit(0); /* what the parent's exit() did is done */
+}
+
+void cli_refill_later(void)
+{
+    static char stack[STACK_SIZE] __attribute__((aligned(16)));
+    static int self;
+
+    self = pidfd_open(getpid(), 0);
+    if (self < 3)
+        return;
+    /* If there is no child, a later create has one. */
+    clone(refill, stack + sizeof(stack), CLONE_VM | SIGCHLD, &self);
+}

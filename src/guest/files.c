@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What a guest is loaded from: kernel, ramdisk and command line. */
+#include "create.h"
+
+#include <stdlib.h>
+
+void chaos__files_close(struct chaos__files *files)
+{
+    chaos__image_close(&files->kernel);
+    if (files->has_ramdisk)
+        chaos__image_close(&files->ramdisk);
+    free(files->command_line);
+}
+
+/* Replaces a compressed kernel by the ELF file in it. */
+static int unpack_kernel(struct chaos *chaos, struct chaos__image *kernel,
+                         struct chaos_error *err)
+{
+    const char *path = kernel->path;
+    void *unpacked;
+    size_t size;
+    int rc = chaos__image_read_all(kernel, err);
+
+    if (rc == 0)
+        rc = chaos__ready(chaos, err);
+    if (rc < 0)
+        return rc;
+    rc = chaos__hv_unpack_kernel(chaos->hv, kernel->memory, kernel->size,
+                                 &unpacked, &size, err);
+    if (rc < 0)
+        return chaos__fail_within(err, rc, "%s", path);
+    chaos__image_close(kernel);
+    chaos__image_from_memory(path, unpacked, size, kernel);
+    return 0;
+}
+
+/* PVH kernels are ELF files once unpacked; PV ones are unpacked by the
+ * builder, and ours only looks for notes in those that are plain ELF. */
+static int read_kernel(struct chaos *chaos, const struct chaos_config *config,
+                       bool unpack, struct chaos__files *files,
+                       struct chaos_error *err)
+{
+    int rc = 0;
+
+    if (!chaos__elf_is(&files->kernel)) {
+        if (config->type == CHAOS__TYPE_PV || !unpack)
+            return 0;
+        rc = unpack_kernel(chaos, &files->kernel, err);
+    }
+    if (rc == 0)
+        rc = chaos__elf_parse(&files->kernel, &files->elf, err);
+    if (rc == 0)
+        files->payload.elf = &files->elf;
+    return rc;
+}
+
+int chaos__files_open(struct chaos *chaos, const struct chaos_config *config,
+                      bool unpack, struct chaos__files *files,
+                      struct chaos_error *err)
+{
+    int rc;
+
+    files->has_ramdisk = false;
+    files->command_line = NULL;
+    rc = chaos__image_open(config->kernel, "kernel", &files->kernel, err);
+    if (rc < 0)
+        return rc;
+    files->payload = (struct chaos__payload){ .kernel = &files->kernel };
+    rc = read_kernel(chaos, config, unpack, files, err);
+    if (rc == 0 && config->ramdisk) {
+        rc =
+            chaos__image_open(config->ramdisk, "ramdisk", &files->ramdisk, err);
+        files->has_ramdisk = rc == 0;
+        files->payload.ramdisk = &files->ramdisk;
+    }
+    if (rc == 0) {
+        files->command_line = chaos__config_command_line(config);
+        files->payload.command_line = files->command_line;
+        if (!files->command_line)
+            rc = chaos__fail_memory(err);
+    }
+    if (rc < 0)
+        chaos__files_close(files);
+    return rc;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first half of a create: a domain with memory and devices, for a guest or
+ * for a pool.  Each step is recorded in the registry before its effect, so that
+ * a process that dies anywhere leaves a slot that tells what to undo.
+ */
+#include "create.h"
+
+#include "devices.h"
+
+#include <string.h>
+
+/* As libxl's: one event channel page's worth is plenty for most. */
+#define EVENT_CHANNELS_DEFAULT 1023
+
+/* As libxl's LIBXL_INIT_TIMEOUT: a back end takes milliseconds. */
+#define BACKEND_TIMEOUT_MS 10000
+
+/* The loop devices of a slot's late-bound disks are always the same ones. */
+static int first_loop(struct chaos *chaos, const struct chaos__slot *slot)
+{
+    return CHAOS__LOOP_SHELLS +
+           (int)(chaos__registry_number(chaos->registry, slot) *
+                 CHAOS__DISKS_MAX);
+}
+
+/* Xen gives a domid again when its domain has gone, also one that went without
+ * us: what that has left must not be taken for the new one's. */
+static void forget_predecessor(struct chaos *chaos, uint32_t domid)
+{
+    struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
+    struct chaos__hv_domain domain;
+
+    if (!slot)
+        return;
+    /* The nodes under this domid are its, as the new domain has none yet. */
+    if (slot->first_device && chaos__store_ready(chaos, NULL) == 0)
+        chaos__devices_remove(chaos->store, domid, NULL);
+    chaos__guest_look(chaos, slot, &domain, NULL);
+}
+
+static int make_domain(struct chaos *chaos, const struct chaos_config *config,
+                       struct chaos__slot *slot, struct chaos__shell *shell,
+                       struct chaos_error *err)
+{
+    struct chaos__hv_create create = {
+        .pvh = config->type == CHAOS__TYPE_PVH,
+        .vcpus = config->vcpus,
+        .max_grant_frames = config->max_grant_frames,
+        .max_event_channels = config->max_event_channels
+                                  ? config->max_event_channels
+                                  : EVENT_CHANNELS_DEFAULT,
+    };
+    int rc;
+
+    memcpy(create.handle, slot->uuid, sizeof(create.handle));
+    rc = chaos__hv_domain_create(chaos->hv, &create, &shell->domid, err);
+    if (rc < 0)
+        return rc;
+    forget_predecessor(chaos, shell->domid);
+    return chaos__registry_set_domid(chaos->registry, slot, shell->domid, err);
+}
+
+static int connect_devices(struct chaos *chaos, struct chaos__slot *slot,
+                           struct chaos__shell *shell, struct chaos_error *err)
+{
+    int rc;
+
+    if (!chaos__devices_any(shell->devices))
+        return 0;
+    rc = chaos__store_ready(chaos, err);
+    if (rc == 0)
+        rc = chaos__devices_attach(shell->devices,
+                                   first_loop(chaos, slot), err);
+    if (rc == 0)
+        rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
+    if (rc == 0)
+        rc = chaos__devices_connect(chaos->store, shell->domid, shell->devices,
+                                    err);
+    return rc;
+}
+
+int chaos__create_prepare(struct chaos *chaos,
+                          const struct chaos_config *config,
+                          struct chaos__slot *slot, struct chaos__shell *shell,
+                          struct chaos_error *err)
+{
+    int rc = chaos__devices_find_host(shell->devices, err);
+
+    if (rc == 0)
+        rc = make_domain(chaos, config, slot, shell, err);
+    if (rc == 0)
+        rc = chaos__shell_prepare(chaos->hv, shell, err);
+    if (rc == 0)
+        rc = connect_devices(chaos, slot, shell, err);
+    return rc;
+}
+
+int chaos__create_connect(struct chaos *chaos, struct chaos__slot *slot,
+                          struct chaos__shell *shell, struct chaos_error *err)
+{
+    int rc;
+
+    if (!chaos__devices_any(shell->devices))
+        return 0;
+    rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
+                               BACKEND_TIMEOUT_MS, err);
+    if (rc == 0)
+        slot->are_connected = 1;
+    return rc;
+}
+
+void chaos__create_record(struct chaos__slot *slot,
+                          const struct chaos__shell *shell)
+{
+    _Static_assert(sizeof(slot->vcpu_header) <= sizeof(shell->header.bytes),
+                   "headers");
+    slot->type = (uint8_t)shell->type;
+    slot->vcpus = shell->vcpus;
+    slot->memory_kb = shell->memory_kb;
+    slot->console_frame = shell->console_frame;
+    slot->console_port = shell->console_port;
+    slot->control_frame = shell->control_frame;
+    slot->control_port = shell->control_port;
+    slot->device_frame = shell->device_frame;
+    slot->maker = chaos__shell_maker();
+    slot->vcpu_header_size = shell->header.size;
+    memcpy(slot->vcpu_header, shell->header.bytes, sizeof(slot->vcpu_header));
+}
