@@ -179,6 +179,15 @@ void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,
 
 /* ------------------------------------------- of a shell that is claimed */
 
+bool chaos__devices_are_files(const struct chaos__devices *devices)
+{
+    unsigned i = 0;
+
+    while (i < devices->block_count && devices->blocks[i].host.is_file)
+        i++;
+    return i == devices->block_count;
+}
+
 bool chaos__devices_are_well(const struct chaos__devices *devices,
                              uint32_t domid)
 {

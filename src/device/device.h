@@ -127,6 +127,9 @@ int chaos__devices_remove(struct chaos__store *store, uint32_t domid,
 
 /* ---------------------------------------------- of a shell that is claimed */
 
+/* Whether all disks are files: only these can be late-bound. */
+bool chaos__devices_are_files(const struct chaos__devices *devices);
+
 /* Whether they are still what they were made for: interfaces on their bridges,
  * back ends there. */
 bool chaos__devices_are_well(const struct chaos__devices *devices,

@@ -73,6 +73,7 @@ int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
     int rc = 0;
 
     if (!chaos__pool_next(chaos->registry, NULL) ||
+        !chaos__devices_are_files(shell->devices) ||
         chaos__flavor_of(config, shell->noxs, &flavor))
         return 0;
     if (config->has_uuid)

@@ -315,7 +315,7 @@ static bool open_device(struct fake_backend *backend, uint32_t major,
     struct fake_loop *loop =
         major == FAKE_LOOP_MAJOR ? fake_loop_find(minor) : NULL;
 
-    if (loop && (loop->is_writable || !is_writable)) {
+    if (loop && (!loop->is_bound || loop->is_writable || !is_writable)) {
         loop->backends++;
         backend->has_loop = true;
         backend->loop = minor;
@@ -323,7 +323,7 @@ static bool open_device(struct fake_backend *backend, uint32_t major,
     } else if (device) {
         backend->sectors = device->sectors;
     }
-    return backend->sectors > 0;
+    return backend->has_loop || backend->sectors > 0;
 }
 
 static bool look_at_vbd(struct fake_backend *backend)
@@ -396,6 +396,11 @@ static struct fake_backend *find(enum fake_backend_type type, uint32_t domid,
             backend->domid == domid && backend->id == id)
             return backend;
     return NULL;
+}
+
+bool fake_backend_is_there(const char *type, uint32_t domid, uint32_t id)
+{
+    return find(strcmp(type, "vif") == 0 ? FAKE_VIF : FAKE_VBD, domid, id);
 }
 
 /* The next step of one that has looked; false: it has nothing to do. */

@@ -69,6 +69,32 @@ bool chaos__dom0_has_interface(const char *name)
     return fake_leave(&this_call, find_interface(name) != NULL);
 }
 
+bool chaos__dom0_is_joined(const char *name, const char *bridge)
+{
+    const struct fake_interface *interface;
+    struct fake_call this_call;
+
+    fake_enter(&this_call, FAKE_HV_IS_JOINED, NULL);
+    interface = find_interface(name);
+    return fake_leave(&this_call, interface && find_bridge(bridge) &&
+                                      strcmp(interface->bridge, bridge) == 0);
+}
+
+bool chaos__dom0_has_device(const char *type, uint32_t domid, uint32_t id)
+{
+    struct fake_call this_call;
+
+    fake_enter(&this_call, FAKE_HV_HAS_DEVICE, NULL);
+    return fake_leave(&this_call, fake_backend_is_there(type, domid, id));
+}
+
+void fake_dom0_take_off(const char *name)
+{
+    lock();
+    find_interface(name)->bridge[0] = '\0';
+    unlock();
+}
+
 static int join(struct fake_interface *interface, const char *new_name,
                 const char *bridge, uint32_t mtu, struct chaos_error *err)
 {
@@ -194,10 +220,14 @@ static void sweep_all(void)
 
 struct fake_loop *fake_loop_find(uint32_t minor)
 {
+    struct fake_loop *loop;
+
     sweep_all();
-    return minor < FAKE_LOOPS && fake_state->loops[minor].is_used
-               ? &fake_state->loops[minor]
-               : NULL;
+    for (loop = fake_state->loops; loop < fake_state->loops + FAKE_LOOPS;
+         loop++)
+        if (loop->is_used && loop->number == minor)
+            return loop;
+    return NULL;
 }
 
 static const struct fake_device *find_device(const char *path)
@@ -251,28 +281,49 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
     return fake_leave(&this_call, rc);
 }
 
-static int attach(struct chaos__dom0_disk *disk, bool is_writable,
-                  struct chaos_error *err)
+static struct fake_loop *free_loop(void)
 {
     struct fake_loop *loop = fake_state->loops;
-    struct stat status;
 
     sweep_all();
     while (loop < fake_state->loops + FAKE_LOOPS && loop->is_used)
         loop++;
-    if (loop == fake_state->loops + FAKE_LOOPS || fstat(disk->fd, &status) < 0)
+    return loop < fake_state->loops + FAKE_LOOPS ? loop : NULL;
+}
+
+static int bind_loop(struct fake_loop *loop, struct chaos__dom0_disk *disk,
+                     bool is_writable, struct chaos_error *err)
+{
+    struct stat status;
+
+    if (loop->is_bound)
+        return chaos__fail(err, CHAOS_EBUSY, "loop device %u has a file",
+                           loop->number);
+    if (fstat(disk->fd, &status) < 0)
+        return chaos__fail_errno(err, errno, "looking at a disk's file");
+    loop->is_bound = true;
+    loop->is_writable = is_writable;
+    loop->owner_pid = getpid();
+    loop->sectors = (uint64_t)status.st_size / 512;
+    disk->loop_fd = fcntl(disk->fd, F_DUPFD_CLOEXEC, 0);
+    disk->loop = (int)loop->number;
+    disk->major = FAKE_LOOP_MAJOR;
+    disk->minor = loop->number;
+    return 0;
+}
+
+static int attach(struct chaos__dom0_disk *disk, bool is_writable,
+                  struct chaos_error *err)
+{
+    struct fake_loop *loop = free_loop();
+
+    if (!loop)
         return chaos__fail(err, CHAOS_EBUSY, "no loop device is free");
     *loop = (struct fake_loop){
         .is_used = true,
-        .is_writable = is_writable,
-        .owner_pid = getpid(),
-        .sectors = (uint64_t)status.st_size / 512,
+        .number = (uint32_t)(loop - fake_state->loops),
     };
-    disk->loop_fd = fcntl(disk->fd, F_DUPFD_CLOEXEC, 0);
-    disk->loop = (int)(loop - fake_state->loops);
-    disk->major = FAKE_LOOP_MAJOR;
-    disk->minor = (uint32_t)disk->loop;
-    return 0;
+    return bind_loop(loop, disk, is_writable, err);
 }
 
 int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
@@ -288,13 +339,92 @@ int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
     return fake_leave(&this_call, rc);
 }
 
+static int reserve_loop(int wanted, struct chaos__dom0_disk *disk,
+                        struct chaos_error *err)
+{
+    struct fake_loop *loop = free_loop();
+
+    if (!loop)
+        return chaos__fail(err, CHAOS_EBUSY, "no loop device is free");
+    if (fake_loop_find((uint32_t)wanted))
+        wanted = (int)(loop - fake_state->loops);
+    *loop = (struct fake_loop){
+        .is_used = true,
+        .number = (uint32_t)wanted,
+        .owner_pid = getpid(),
+    };
+    disk->loop_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    disk->loop = wanted;
+    disk->is_file = true;
+    disk->major = FAKE_LOOP_MAJOR;
+    disk->minor = (uint32_t)wanted;
+    return 0;
+}
+
+int chaos__dom0_loop_reserve(int wanted, struct chaos__dom0_disk *disk_r,
+                             struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_LOOP_RESERVE, err);
+
+    *disk_r = (struct chaos__dom0_disk){ .fd = -1, .loop_fd = -1, .loop = -1 };
+    if (rc == 0)
+        rc = reserve_loop(wanted, disk_r, err);
+    return fake_leave(&this_call, rc);
+}
+
+int chaos__dom0_disk_bind(struct chaos__dom0_disk *disk, bool is_writable,
+                          struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_DISK_BIND, err);
+    struct fake_loop *loop = fake_loop_find((uint32_t)disk->loop);
+
+    if (disk->fd < 0 || disk->loop_fd >= 0 || !disk->is_file)
+        fake_offence("binding a disk that is no open file, or twice");
+    else if (rc == 0 && !loop)
+        fake_offence("binding a loop device that nobody has open");
+    else if (rc == 0)
+        rc = bind_loop(loop, disk, is_writable, err);
+    return fake_leave(&this_call, rc);
+}
+
+int chaos__dom0_disk_geometry(const struct chaos__dom0_disk *disk,
+                              struct chaos__dom0_geometry *geometry_r,
+                              struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_DISK_GEOMETRY, err);
+    const struct fake_loop *loop = fake_loop_find((uint32_t)disk->loop);
+
+    if (disk->loop_fd < 0 || !loop)
+        fake_offence("the size of a disk that has no loop device");
+    else if (rc == 0)
+        *geometry_r = (struct chaos__dom0_geometry){
+            .sectors = loop->sectors, .sector_size = 512, .can_discard = true
+        };
+    return fake_leave(&this_call, rc);
+}
+
+void fake_dom0_take_loop(int number)
+{
+    struct fake_loop *loop;
+
+    lock();
+    loop = fake_loop_find((uint32_t)number);
+    if (!loop || loop->is_bound)
+        abort();
+    loop->is_bound = true;
+    unlock();
+}
+
 void chaos__dom0_disk_close(struct chaos__dom0_disk *disk)
 {
     struct fake_call this_call;
 
     fake_enter(&this_call, FAKE_HV_DISK_CLOSE, NULL);
     if (disk->loop_fd >= 0) {
-        fake_state->loops[disk->loop].owner_pid = 0;
+        fake_loop_find((uint32_t)disk->loop)->owner_pid = 0;
         close(disk->loop_fd);
     }
     if (disk->fd >= 0) {

@@ -37,6 +37,10 @@ void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
                           uint64_t sectors);
 
 unsigned fake_dom0_loops(void);
+/* Somebody else puts a file under a loop device that waits for one. */
+void fake_dom0_take_loop(int number);
+/* The interface is taken off its bridge. */
+void fake_dom0_take_off(const char *name);
 
 /* ------------------------------------------------------------- back ends */
 

@@ -370,6 +370,22 @@ int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
     return fake_leave(&this_call, rc);
 }
 
+int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
+                                const uint8_t handle[CHAOS__HANDLE_SIZE],
+                                struct chaos_error *err)
+{
+    struct fake_hv_domain *domain;
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_DOMAIN_SET_HANDLE, err);
+
+    (void)hv;
+    if (rc == 0)
+        rc = fake_need(domid, &domain, err);
+    if (rc == 0)
+        memcpy(domain->handle, handle, sizeof(domain->handle));
+    return fake_leave(&this_call, rc);
+}
+
 /* --------------------------------------------------------------- memory */
 
 int chaos__hv_set_max_memory(struct chaos__hv *hv, uint32_t domid,

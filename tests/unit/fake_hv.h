@@ -58,6 +58,12 @@
     X(JOIN, "join")                                                            \
     X(DISK_OPEN, "disk_open")                                                  \
     X(DISK_ATTACH, "disk_attach")                                              \
+    X(LOOP_RESERVE, "loop_reserve")                                            \
+    X(DISK_BIND, "disk_bind")                                                  \
+    X(DISK_GEOMETRY, "disk_geometry")                                          \
+    X(IS_JOINED, "is_joined")                                                  \
+    X(HAS_DEVICE, "has_device")                                                \
+    X(DOMAIN_SET_HANDLE, "domain_set_handle")                                  \
     X(DISK_CLOSE, "disk_close")
 
 enum fake_hv_call {

@@ -31,9 +31,10 @@ struct fake_bridge {
     uint32_t mtu; /* 0: there is none */
 };
 
-/* Minor n is loop device n. */
+/* Minor n is loop device n.  One that is not bound has no file yet. */
 struct fake_loop {
-    bool is_used, is_writable;
+    bool is_used, is_bound, is_writable;
+    uint32_t number;
     int owner_pid; /* the process that has it open; 0: none */
     unsigned backends;
     uint64_t sectors;
@@ -141,6 +142,7 @@ void fake_unmap_grant(struct fake_hv_domain *domain, uint32_t reference);
 /* Dom0, under the lock.  NULL, false: there is none, or there is one. */
 struct fake_loop *fake_loop_find(uint32_t minor);
 const struct fake_device *fake_device_find(uint32_t major, uint32_t minor);
+bool fake_backend_is_there(const char *type, uint32_t domid, uint32_t id);
 bool fake_interface_add(const char *name, uint32_t domid, uint32_t id);
 void fake_interface_remove(uint32_t domid, uint32_t id);
 bool fake_dom0_check_clean(void);
