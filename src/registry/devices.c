@@ -175,10 +175,16 @@ int chaos__registry_check_key(struct chaos__registry *registry,
     if (!rival)
         return 0;
     owner = chaos__slot_at(registry, rival->slot);
+    /* It is the shell's own, which the guest takes: it has it already. */
+    if (owner == slot && rival->id == wanted->id)
+        return 0;
     if (taken_r)
         *taken_r = owner;
     return chaos__device_fail(wanted, rival,
-                              owner == slot ? "this guest" : owner->name, err);
+                              owner == slot  ? "this guest"
+                              : *owner->name ? owner->name
+                                             : "a shell",
+                              err);
 }
 
 void chaos__device_dress(struct chaos__registry *registry,
