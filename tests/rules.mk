@@ -43,7 +43,7 @@ $(BUILD)/tests/guest/%.o: noxs/guest/%.c
 	    -c -o $@ $<
 	$(Q)$(OBJCOPY) --rename-section .bss=front_end_state $@
 $(patsubst %.c,$(BUILD)/%.o,$(front_end_tests) tests/fuzz/fuzz_net.c \
-    tests/fuzz/fuzz_block.c tests/unit/guest_world.c): \
+    tests/fuzz/fuzz_block.c tests/fuzz/front.c tests/unit/guest_world.c): \
     cflags += $(GUEST_CPPFLAGS)
 $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(front_end_tests)): \
         $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(front_ends)
@@ -82,7 +82,7 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 $(BUILD)/fuzz_net $(BUILD)/fuzz_block: $(BUILD)/fuzz_%: \
-        $(BUILD)/tests/fuzz/fuzz_%.o $(front_ends)
+        $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/front.o $(front_ends)
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 
