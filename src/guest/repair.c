@@ -156,7 +156,7 @@ static int let_go(struct chaos *chaos, struct chaos__slot *slot,
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err)
 {
-    uint32_t domid;
+    uint32_t domid = CHAOS__NO_DOMID;
     int rc = 0, devices_rc;
 
     if (slot->state != CHAOS__SLOT_DYING)
