@@ -172,6 +172,14 @@ static int add(struct chaos__registry *registry, struct chaos__slot *slot,
     return 0;
 }
 
+static const char *nameless(const struct chaos__slot *slot)
+{
+    return slot->state == CHAOS__SLOT_LINGERING
+               ? "a guest that was destroyed, and whose back end has not let "
+                 "go yet,"
+               : "a shell";
+}
+
 int chaos__registry_check_key(struct chaos__registry *registry,
                               const struct chaos__slot *slot,
                               const struct chaos__device *wanted,
@@ -184,14 +192,15 @@ int chaos__registry_check_key(struct chaos__registry *registry,
     if (!rival)
         return 0;
     owner = chaos__slot_at(registry, rival->slot);
+    /* It is the shell's own, which the guest takes: it has it already. */
+    if (owner == slot && rival->id == wanted->id)
+        return 0;
     if (taken_r)
         *taken_r = owner;
     return chaos__device_fail(wanted, rival,
-                              owner == slot   ? "this guest"
+                              owner == slot  ? "this guest"
                               : *owner->name ? owner->name
-                                             : "a guest that was destroyed, "
-                                               "and whose back end has not "
-                                               "let go yet,",
+                                             : nameless(owner),
                               err);
 }
 
