@@ -43,7 +43,7 @@ $(BUILD)/tests/guest/%.o: noxs/guest/%.c
 	    -c -o $@ $<
 	$(Q)$(OBJCOPY) --rename-section .bss=front_end_state $@
 $(patsubst %.c,$(BUILD)/%.o,$(front_end_tests) tests/fuzz/fuzz_net.c \
-    tests/fuzz/fuzz_block.c tests/unit/guest_world.c): \
+    tests/fuzz/fuzz_block.c tests/fuzz/front.c tests/unit/guest_world.c): \
     cflags += $(GUEST_CPPFLAGS)
 $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(front_end_tests)): \
         $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(front_ends)
@@ -72,7 +72,7 @@ $(BUILD)/tests/test_network: $(BUILD)/tests/unit/test_network.o \
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka
 
-.PHONY: unit-tests fuzzers bench-tools
+.PHONY: unit-tests fuzzers bench-tools lab-tools
 unit-tests: $(unit_tests)
 
 # Needs CC=clang and SANITIZE=fuzzer-no-link,address,undefined.
@@ -82,7 +82,7 @@ $(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 $(BUILD)/fuzz_net $(BUILD)/fuzz_block: $(BUILD)/fuzz_%: \
-        $(BUILD)/tests/fuzz/fuzz_%.o $(front_ends)
+        $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/front.o $(front_ends)
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $^
 
@@ -99,6 +99,20 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o
 $(BUILD)/bench/inprocess: $(BUILD)/libchaos.a
 $(BUILD)/bench/inprocess: bench_libs := $(xen_static)
 
+# Static, for any dom0.
+lab-tools: $(BUILD)/tests/count
+count_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lab/count/*.c))
+$(BUILD)/tests/count: $(count_objects)
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) $(static) -o $@ $^
+$(BUILD)/tests/lab/count/counts.o: $(BUILD)/tests/lab/count/names.h
+$(BUILD)/tests/lab/count/counts.o: cflags += -I$(BUILD)/tests/lab/count
+$(BUILD)/tests/lab/count/names.h: tests/lab/count/names
+	$(say) GEN $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$< $(CC) > $@.tmp && mv $@.tmp $@
+
 .SECONDARY:
--include $(unit_support:.o=.d) $(wildcard $(BUILD)/tests/*/*.d) \
+-include $(unit_support:.o=.d) $(count_objects:.o=.d) \
+    $(wildcard $(BUILD)/tests/*/*.d) \
     $(wildcard $(BUILD)/bench/*.d)

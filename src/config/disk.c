@@ -395,10 +395,10 @@ static int check(struct chaos__item *item, const struct parser *parser,
 }
 
 static int parse_disk(const struct chaos__assignment *assignment,
-                      const struct chaos__value *value,
-                      struct chaos__disk *disks, unsigned index)
+                      const struct chaos__value *value, void *elements,
+                      unsigned index)
 {
-    struct chaos__disk *disk = &disks[index];
+    struct chaos__disk *disks = elements, *disk = &disks[index];
     struct parser parser = { .disk = disk };
     struct chaos__item item;
     int rc;
@@ -430,29 +430,28 @@ void chaos__disks_free(struct chaos__disk *disks, unsigned count)
     free(disks);
 }
 
+static void free_disks(void *elements, unsigned count)
+{
+    chaos__disks_free(elements, count);
+}
+
 int chaos__set_disks(const struct chaos__assignment *assignment)
 {
+    static const struct chaos__item_list list = {
+        .device = "disk",
+        .max = CHAOS__DISKS_MAX,
+        .size = sizeof(struct chaos__disk),
+        .parse = parse_disk,
+        .free = free_disks,
+    };
     struct chaos_config *config = assignment->config;
-    const struct chaos__value *value;
-    struct chaos__disk *disks = NULL;
-    unsigned count, i = 0;
+    unsigned count;
+    void *disks;
     int rc;
 
-    rc = chaos__item_count(assignment, CHAOS__DISKS_MAX, "disk", &count);
+    rc = chaos__item_list_parse(assignment, &list, &disks, &count);
     if (rc < 0)
         return rc;
-    if (count > 0) {
-        disks = calloc(count, sizeof(*disks));
-        if (!disks)
-            return chaos__fail_memory(assignment->err);
-    }
-    value = assignment->setting->value.u.list.first;
-    for (; value && rc == 0; value = value->next)
-        rc = parse_disk(assignment, value, disks, i++);
-    if (rc < 0) {
-        chaos__disks_free(disks, count);
-        return rc;
-    }
     chaos__disks_free(config->disks, config->disk_count);
     config->disks = disks;
     config->disk_count = count;

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* How much of a parameter is shown in a message. */
@@ -18,8 +19,9 @@
         (item)->parameter.length > SHOWN_MAX ? "..." : "",                     \
         (item)->parameter.length ? ": " : ""
 
-int chaos__item_count(const struct chaos__assignment *assignment, unsigned max,
-                      const char *device, unsigned *count_r)
+/* Fails if the value is not such a list. */
+static int check_list(const struct chaos__assignment *assignment,
+                      const struct chaos__item_list *list)
 {
     const struct chaos__value *value = &assignment->setting->value;
     const struct chaos__value *item;
@@ -29,20 +31,49 @@ int chaos__item_count(const struct chaos__assignment *assignment, unsigned max,
             assignment, &value->at, CHAOS_EINVAL,
             "this key takes a list: write %s=[\"...\"], with a string for each "
             "%s",
-            assignment->setting->name, device);
-    if (value->u.list.count > max)
+            assignment->setting->name, list->device);
+    if (value->u.list.count > list->max)
         return chaos__assignment_fail(assignment, &value->at, CHAOS_EINVAL,
                                       "longer than the %u %ss that a guest can "
                                       "have: shorten it",
-                                      max, device);
+                                      list->max, list->device);
     for (item = value->u.list.first; item; item = item->next) {
         if (item->kind != CHAOS__VALUE_ATOM)
             return chaos__assignment_fail(assignment, &item->at, CHAOS_EINVAL,
                                           "a list within the list: write one "
                                           "string for each %s",
-                                          device);
+                                          list->device);
     }
-    *count_r = (unsigned)value->u.list.count;
+    return 0;
+}
+
+int chaos__item_list_parse(const struct chaos__assignment *assignment,
+                           const struct chaos__item_list *list,
+                           void **elements_r, unsigned *count_r)
+{
+    const struct chaos__value *value;
+    void *elements = NULL;
+    unsigned count, i = 0;
+    int rc;
+
+    rc = check_list(assignment, list);
+    if (rc < 0)
+        return rc;
+    count = (unsigned)assignment->setting->value.u.list.count;
+    if (count > 0) {
+        elements = calloc(count, list->size);
+        if (!elements)
+            return chaos__fail_memory(assignment->err);
+    }
+    value = assignment->setting->value.u.list.first;
+    for (; value && rc == 0; value = value->next)
+        rc = list->parse(assignment, value, elements, i++);
+    if (rc < 0) {
+        list->free(elements, count);
+        return rc;
+    }
+    *elements_r = elements;
+    *count_r = count;
     return 0;
 }
 

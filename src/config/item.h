@@ -32,12 +32,28 @@ struct chaos__item_key {
 
 #define CHAOS__ITEM_KEYS_MAX 64
 
+/* What a list of strings becomes: an array with an element for each. */
+struct chaos__item_list {
+    const char *device; /* stands in messages */
+    unsigned max;
+    size_t size; /* of an element */
+    /* Fills in the element at `index`, which is all zero; those before it are
+     * done. */
+    int (*parse)(const struct chaos__assignment *assignment,
+                 const struct chaos__value *value, void *elements,
+                 unsigned index);
+    /* Those that were not filled in are all zero. */
+    void (*free)(void *elements, unsigned count);
+};
+
 /*
- * How many strings the list has.  Fails if it is none, if one of them is
- * none, or if there are more than `max`; `device` stands in messages.
+ * Makes the array, the caller's to free; of an empty list NULL and 0.  Fails if
+ * the value is no list, if one of its elements is no string, or if there are
+ * more than `max`.
  */
-int chaos__item_count(const struct chaos__assignment *assignment, unsigned max,
-                      const char *device, unsigned *count_r);
+int chaos__item_list_parse(const struct chaos__assignment *assignment,
+                           const struct chaos__item_list *list,
+                           void **elements_r, unsigned *count_r);
 
 /* Begins with one of the strings; the item must not be moved then. */
 int chaos__item_begin(struct chaos__item *item,

@@ -366,9 +366,10 @@ static int check_unique(struct chaos__item *item, const struct chaos__vif *vifs,
 }
 
 static int parse_vif(const struct chaos__assignment *assignment,
-                     const struct chaos__value *value, struct chaos__vif *vifs,
+                     const struct chaos__value *value, void *elements,
                      unsigned index)
 {
+    struct chaos__vif *vifs = elements;
     struct parser parser = { .vif = &vifs[index], .index = index };
     struct chaos__item item;
     int rc;
@@ -388,29 +389,29 @@ static int parse_vif(const struct chaos__assignment *assignment,
     return rc;
 }
 
+static void free_vifs(void *elements, unsigned count)
+{
+    (void)count;
+    free(elements);
+}
+
 int chaos__set_vifs(const struct chaos__assignment *assignment)
 {
+    static const struct chaos__item_list list = {
+        .device = "interface",
+        .max = CHAOS__VIFS_MAX,
+        .size = sizeof(struct chaos__vif),
+        .parse = parse_vif,
+        .free = free_vifs,
+    };
     struct chaos_config *config = assignment->config;
-    const struct chaos__value *value;
-    struct chaos__vif *vifs = NULL;
-    unsigned count, i = 0;
+    unsigned count;
+    void *vifs;
     int rc;
 
-    rc = chaos__item_count(assignment, CHAOS__VIFS_MAX, "interface", &count);
+    rc = chaos__item_list_parse(assignment, &list, &vifs, &count);
     if (rc < 0)
         return rc;
-    if (count > 0) {
-        vifs = calloc(count, sizeof(*vifs));
-        if (!vifs)
-            return chaos__fail_memory(assignment->err);
-    }
-    value = assignment->setting->value.u.list.first;
-    for (; value && rc == 0; value = value->next)
-        rc = parse_vif(assignment, value, vifs, i++);
-    if (rc < 0) {
-        free(vifs);
-        return rc;
-    }
     free(config->vifs);
     config->vifs = vifs;
     config->vif_count = count;

@@ -78,7 +78,6 @@ static int read_config(struct chaos *chaos, const struct chaos__slot *slot,
 static int restart(struct chaos *chaos, struct chaos__slot *slot,
                    const uint8_t *uuid, struct chaos_error *err)
 {
-    uint32_t domid = slot->domid;
     struct chaos_config *config;
     struct chaos_error why;
     int rc = read_config(chaos, slot, &config, err);
@@ -89,10 +88,6 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
     rc = chaos_guest_check(chaos, config, &why);
     if (rc == 0)
         rc = chaos__guest_end(chaos, slot, uuid, &why);
-    /* What it was writing when it ended must not follow what the new one
-     * writes.  Its pages are in use until the back end is done. */
-    if (rc == 0 && config->disk_count > 0)
-        chaos__await_gone(chaos, domid, uuid);
     if (rc == 0)
         rc = chaos__guest_create(chaos, config, 0, NULL, &why);
     if (rc < 0)

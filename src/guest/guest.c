@@ -37,6 +37,8 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
     uint8_t uuid[CHAOS__HANDLE_SIZE];
     int rc = CHAOS_ENOGUEST;
 
+    if (slot->state == CHAOS__SLOT_LINGERING)
+        return chaos__fail(err, rc, "domain %u is destroyed", slot->domid);
     memcpy(uuid, slot->uuid, sizeof(uuid));
     if (slot->domid != CHAOS__NO_DOMID)
         rc = chaos__hv_domain_info(chaos->hv, slot->domid, domain_r, err);

@@ -37,8 +37,12 @@ int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
 bool chaos__await_gone(struct chaos *chaos, uint32_t domid,
                        const uint8_t *uuid);
 
+/* Frees a slot that is LINGERING if its domain has gone. */
+void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot);
+
 /* Undoes a slot that is ours, whatever state it is in: destroys its domain
- * and frees it.  When Xen fails, leaves it to the next process. */
+ * and frees it, or lets it linger while back ends have something of it.  When
+ * Xen fails, leaves it to the next process. */
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err);
 
@@ -60,7 +64,7 @@ int chaos__guest_open(struct chaos *chaos, uint32_t domid,
                       struct chaos__hv_domain *domain_r,
                       struct chaos_error *err);
 
-/* Ends a guest that exists: DYING, destroyed, free. */
+/* Ends a guest that exists: DYING, destroyed, LINGERING or free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
                      const uint8_t *uuid, struct chaos_error *err);
 

@@ -33,6 +33,10 @@ static void forget_predecessor(struct chaos *chaos, uint32_t domid)
 
     if (!slot)
         return;
+    if (slot->state == CHAOS__SLOT_LINGERING) {
+        chaos__settle_lingering(chaos, slot);
+        return;
+    }
     /* The nodes under this domid are its, as the new domain has none yet. */
     if (slot->first_device && chaos__store_ready(chaos, NULL) == 0)
         chaos__devices_remove(chaos->store, domid, NULL);

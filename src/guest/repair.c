@@ -6,11 +6,16 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define LIST_BATCH 256
 
 /* A back end starts in milliseconds, or not at all. */
 #define CALM_TIMEOUT_MS 2000
+
+/* And lets go in milliseconds. */
+#define LINGER_MAX_S 10
+#define LINGERING_AT_ONCE 16
 
 static void log_from_xen(void *user, const char *line)
 {
@@ -115,12 +120,43 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
+/* Whether something still has the domain's memory: 1, 0, or an error.  Only
+ * back ends are waited for. */
+static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
+                   struct chaos_error *err)
+{
+    struct chaos__hv_domain domain;
+    int rc;
+
+    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID)
+        return 0;
+    rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
+    if (rc < 0)
+        return rc == CHAOS_ENOGUEST ? 0 : rc;
+    return chaos__slot_is_of(slot, domain.handle);
+}
+
+/* All has been done for it; frees the slot when nothing is left of it. */
+static int let_go(struct chaos *chaos, struct chaos__slot *slot,
+                  struct chaos_error *err)
+{
+    int rc = lingers(chaos, slot, err);
+
+    if (rc == 0)
+        return chaos__registry_free(chaos->registry, slot, err);
+    if (rc < 0)
+        return rc;
+    slot->created_s = (uint64_t)time(NULL);
+    return chaos__registry_set_state(chaos->registry, slot,
+                                     CHAOS__SLOT_LINGERING, err);
+}
+
 /* The guest ends even when its devices can't be taken away now: the slot is
  * kept then, for the next process to do that. */
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err)
 {
-    uint32_t domid;
+    uint32_t domid = CHAOS__NO_DOMID;
     int rc = 0, devices_rc;
 
     if (slot->state != CHAOS__SLOT_DYING)
@@ -135,9 +171,50 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     if (rc == 0 || rc == CHAOS_ENOGUEST)
         rc = devices_rc;
     if (rc == 0)
-        return chaos__registry_free(chaos->registry, slot, err);
-    chaos__registry_abandon(chaos->registry, slot);
+        rc = let_go(chaos, slot, err);
+    if (rc < 0)
+        chaos__registry_abandon(chaos->registry, slot);
     return rc;
+}
+
+void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot)
+{
+    if (lingers(chaos, slot, NULL) == 0 &&
+        chaos__registry_take_lingering(chaos->registry, slot))
+        chaos__registry_free(chaos->registry, slot, NULL);
+}
+
+/* What back ends have not let go of for so long is taken away once more. */
+static void take_away_again(struct chaos *chaos, struct chaos__slot *slot)
+{
+    struct chaos_error err;
+
+    if ((uint64_t)time(NULL) < slot->created_s + LINGER_MAX_S ||
+        !chaos__registry_take_lingering(chaos->registry, slot))
+        return;
+    chaos__log(chaos, CHAOS_LOG_WARNING,
+               "domain %u was destroyed, and its back ends have not let go of "
+               "it; its devices are taken away once more",
+               slot->domid);
+    if (chaos__undo(chaos, slot, &err) < 0)
+        chaos__log(chaos, CHAOS_LOG_WARNING, "domain %u: %s", slot->domid,
+                   err.message);
+}
+
+/* A few of them: each command pays for it. */
+static void repair_lingering(struct chaos *chaos)
+{
+    struct chaos__slot *slot, *next;
+    unsigned n;
+
+    slot = chaos__registry_next_lingering(chaos->registry, NULL);
+    for (n = 0; slot && n < LINGERING_AT_ONCE; n++) {
+        next = chaos__registry_next_lingering(chaos->registry, slot);
+        chaos__settle_lingering(chaos, slot);
+        if (slot->state == CHAOS__SLOT_LINGERING)
+            take_away_again(chaos, slot);
+        slot = next;
+    }
 }
 
 void chaos__repair(struct chaos *chaos)
@@ -159,4 +236,5 @@ void chaos__repair(struct chaos *chaos)
                    err.message);
         break; /* it is the first in flight again: don't spin on it */
     }
+    repair_lingering(chaos);
 }

@@ -23,22 +23,28 @@ bool chaos__slot_in_flight(uint32_t state)
            state == CHAOS__SLOT_DYING;
 }
 
-void chaos__flight_add(struct chaos__registry *registry,
-                       struct chaos__slot *slot)
+static uint16_t *list_head(struct chaos__registry *registry,
+                           const struct chaos__slot *slot)
 {
-    uint16_t number = (uint16_t)chaos__slot_number(registry, slot);
-    struct chaos__slot *head =
-        chaos__slot_at(registry, registry->map->flight_head);
-
-    slot->previous = 0;
-    slot->next = registry->map->flight_head;
-    if (head)
-        head->previous = number;
-    registry->map->flight_head = number;
+    return slot->state == CHAOS__SLOT_LINGERING ? &registry->map->linger_head
+                                                : &registry->map->flight_head;
 }
 
-void chaos__flight_remove(struct chaos__registry *registry,
-                          struct chaos__slot *slot)
+void chaos__list_add(struct chaos__registry *registry, struct chaos__slot *slot)
+{
+    uint16_t number = (uint16_t)chaos__slot_number(registry, slot);
+    uint16_t *first = list_head(registry, slot);
+    struct chaos__slot *head = chaos__slot_at(registry, *first);
+
+    slot->previous = 0;
+    slot->next = *first;
+    if (head)
+        head->previous = number;
+    *first = number;
+}
+
+void chaos__list_remove(struct chaos__registry *registry,
+                        struct chaos__slot *slot)
 {
     struct chaos__slot *next = chaos__slot_at(registry, slot->next);
     struct chaos__slot *previous = chaos__slot_at(registry, slot->previous);
@@ -48,7 +54,7 @@ void chaos__flight_remove(struct chaos__registry *registry,
     if (previous)
         previous->next = slot->next;
     else
-        registry->map->flight_head = slot->next;
+        *list_head(registry, slot) = slot->next;
     slot->next = slot->previous = 0;
 }
 
@@ -104,7 +110,8 @@ void chaos__slot_index(struct chaos__registry *registry,
 
     if (*slot->name)
         chaos__index_add(&map->by_name, hash_name(slot->name), number);
-    chaos__index_add(&map->by_uuid, hash_uuid(slot->uuid), number);
+    if (slot->state != CHAOS__SLOT_LINGERING)
+        chaos__index_add(&map->by_uuid, hash_uuid(slot->uuid), number);
     if (slot->domid < CHAOS__SLOTS)
         map->by_domid[slot->domid] = (uint16_t)number;
 }
@@ -118,8 +125,9 @@ void chaos__slot_unindex(struct chaos__registry *registry,
     if (*slot->name)
         chaos__index_remove(&map->by_name, hash_name(slot->name), number,
                             rehash_name, registry);
-    chaos__index_remove(&map->by_uuid, hash_uuid(slot->uuid), number,
-                        rehash_uuid, registry);
+    if (slot->state != CHAOS__SLOT_LINGERING)
+        chaos__index_remove(&map->by_uuid, hash_uuid(slot->uuid), number,
+                            rehash_uuid, registry);
     if (slot->domid < CHAOS__SLOTS && map->by_domid[slot->domid] == number)
         map->by_domid[slot->domid] = 0;
 }
@@ -144,7 +152,7 @@ void chaos__registry_rebuild(struct chaos__registry *registry)
     memset(&map->by_name, 0, sizeof(map->by_name));
     memset(&map->by_uuid, 0, sizeof(map->by_uuid));
     memset(map->by_domid, 0, sizeof(map->by_domid));
-    map->free_head = map->flight_head = 0;
+    map->free_head = map->flight_head = map->linger_head = 0;
     chaos__pools_clear(registry);
     for (number = map->used; number > 0; number--) {
         struct chaos__slot *slot = chaos__slot_at(registry, number);
@@ -154,13 +162,16 @@ void chaos__registry_rebuild(struct chaos__registry *registry)
             continue;
         }
         chaos__slot_finish_rename(slot);
+        if (slot->state == CHAOS__SLOT_LINGERING)
+            slot->name[0] = '\0';
         chaos__slot_index(registry, slot);
         /* A shell whose pool has gone is for the next process to undo. */
         if (slot->state == CHAOS__SLOT_SHELL &&
             !chaos__pool_link(registry, slot))
             slot->state = CHAOS__SLOT_DYING;
-        if (chaos__slot_in_flight(slot->state))
-            chaos__flight_add(registry, slot);
+        if (chaos__slot_in_flight(slot->state) ||
+            slot->state == CHAOS__SLOT_LINGERING)
+            chaos__list_add(registry, slot);
     }
     chaos__devices_rebuild(registry);
 }

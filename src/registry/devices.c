@@ -40,11 +40,18 @@ static bool same_key(const struct chaos__device *a,
            a->key[1] == b->key[1];
 }
 
+static bool has_key(const struct chaos__device *device)
+{
+    return device->key[0] || device->key[1];
+}
+
 static void key_add(struct chaos__registry *registry,
                     struct chaos__device *device)
 {
     uint32_t *head = key_head(registry, device);
 
+    if (!has_key(device))
+        return;
     device->same = *head;
     *head = number_of(registry, device);
 }
@@ -74,6 +81,8 @@ static struct chaos__device *find_rival(struct chaos__registry *registry,
     struct chaos__device *device;
     uint32_t number;
 
+    if (!has_key(wanted))
+        return NULL;
     for (number = *key_head(registry, wanted); number; number = device->same) {
         device = device_at(registry, number);
         if (chaos__device_excludes(device, wanted))
@@ -163,6 +172,14 @@ static int add(struct chaos__registry *registry, struct chaos__slot *slot,
     return 0;
 }
 
+static const char *nameless(const struct chaos__slot *slot)
+{
+    return slot->state == CHAOS__SLOT_LINGERING
+               ? "a guest that was destroyed, and whose back end has not let "
+                 "go yet,"
+               : "a shell";
+}
+
 int chaos__registry_check_key(struct chaos__registry *registry,
                               const struct chaos__slot *slot,
                               const struct chaos__device *wanted,
@@ -183,7 +200,7 @@ int chaos__registry_check_key(struct chaos__registry *registry,
     return chaos__device_fail(wanted, rival,
                               owner == slot  ? "this guest"
                               : *owner->name ? owner->name
-                                             : "a shell",
+                                             : nameless(owner),
                               err);
 }
 
@@ -262,6 +279,19 @@ void chaos__devices_drop(struct chaos__registry *registry,
     slot->first_device = slot->last_device = 0;
 }
 
+void chaos__devices_release_macs(struct chaos__registry *registry,
+                                 const struct chaos__slot *slot)
+{
+    struct chaos__device *device = NULL;
+
+    while ((device = chaos__registry_next_device(registry, slot, device))) {
+        if (device->kind != CHAOS__DEVICE_NET)
+            continue;
+        key_remove(registry, device);
+        memset(device->key, 0, sizeof(device->key));
+    }
+}
+
 void chaos__devices_rebuild(struct chaos__registry *registry)
 {
     struct chaos__layout *map = registry->map;
@@ -282,6 +312,9 @@ void chaos__devices_rebuild(struct chaos__registry *registry)
             free_add(registry, device);
             continue;
         }
+        if (device->kind == CHAOS__DEVICE_NET &&
+            slot->state == CHAOS__SLOT_LINGERING)
+            memset(device->key, 0, sizeof(device->key));
         key_add(registry, device);
         slot_add(registry, slot, device);
     }

@@ -32,7 +32,8 @@ struct chaos__layout {
     uint32_t free_device;
     uint32_t used_devices; /* devices above were never used */
     uint32_t used_pools;   /* likewise */
-    uint8_t rest[4096 - 36];
+    uint16_t linger_head;
+    uint8_t rest[4096 - 38];
     struct chaos__pool pools[CHAOS__POOLS + 1]; /* from 1 */
     struct chaos__index by_name;
     struct chaos__index by_uuid;
@@ -60,6 +61,9 @@ void chaos__registry_drop_kept(struct chaos__registry *registry,
 /* devices.c: within a change; frees what the slot has. */
 void chaos__devices_drop(struct chaos__registry *registry,
                          struct chaos__slot *slot);
+/* Within a change: they keep no address from others any more. */
+void chaos__devices_release_macs(struct chaos__registry *registry,
+                                 const struct chaos__slot *slot);
 /* Makes anew what is derived from the devices, after the slots. */
 void chaos__devices_rebuild(struct chaos__registry *registry);
 /* Under the lock: whether the slot could have a device of this key. */
@@ -128,10 +132,11 @@ off_t chaos__slot_number(const struct chaos__registry *registry,
 struct chaos__slot *chaos__slot_at(struct chaos__registry *registry,
                                    unsigned number);
 bool chaos__slot_in_flight(uint32_t state);
-void chaos__flight_add(struct chaos__registry *registry,
-                       struct chaos__slot *slot);
-void chaos__flight_remove(struct chaos__registry *registry,
-                          struct chaos__slot *slot);
+/* Of the list of those in flight or lingering, by the slot's state. */
+void chaos__list_add(struct chaos__registry *registry,
+                     struct chaos__slot *slot);
+void chaos__list_remove(struct chaos__registry *registry,
+                        struct chaos__slot *slot);
 void chaos__free_add(struct chaos__registry *registry,
                      struct chaos__slot *slot);
 void chaos__slot_index(struct chaos__registry *registry,

@@ -78,7 +78,7 @@ static int reserve(struct chaos__registry *registry, const char *name,
     chaos__barrier();
     slot->state = CHAOS__SLOT_PREPARING;
     chaos__slot_index(registry, slot);
-    chaos__flight_add(registry, slot);
+    chaos__list_add(registry, slot);
     chaos__change_end(registry);
     *slot_r = slot;
     return 0;
@@ -122,12 +122,18 @@ int chaos__registry_set_domid(struct chaos__registry *registry,
     return 0;
 }
 
+static bool is_listed(const struct chaos__slot *slot)
+{
+    return chaos__slot_in_flight(slot->state) ||
+           slot->state == CHAOS__SLOT_LINGERING;
+}
+
 /* The lists that a slot is in by its state. */
 static void leave_list(struct chaos__registry *registry,
                        struct chaos__slot *slot)
 {
-    if (chaos__slot_in_flight(slot->state))
-        chaos__flight_remove(registry, slot);
+    if (is_listed(slot))
+        chaos__list_remove(registry, slot);
     else if (slot->state == CHAOS__SLOT_SHELL)
         chaos__pool_unlink(registry, slot);
 }
@@ -135,8 +141,8 @@ static void leave_list(struct chaos__registry *registry,
 static void enter_list(struct chaos__registry *registry,
                        struct chaos__slot *slot)
 {
-    if (chaos__slot_in_flight(slot->state))
-        chaos__flight_add(registry, slot);
+    if (is_listed(slot))
+        chaos__list_add(registry, slot);
     else if (slot->state == CHAOS__SLOT_SHELL)
         chaos__pool_link(registry, slot);
 }
@@ -149,12 +155,27 @@ void chaos__slot_set_state(struct chaos__registry *registry,
     enter_list(registry, slot);
 }
 
+/* What others can have from now on. */
+static void give_up_names(struct chaos__registry *registry,
+                          struct chaos__slot *slot)
+{
+    chaos__slot_unindex(registry, slot);
+    chaos__slot_set_state(registry, slot, CHAOS__SLOT_LINGERING);
+    chaos__barrier();
+    slot->name[0] = '\0';
+    chaos__slot_index(registry, slot);
+    chaos__devices_release_macs(registry, slot);
+}
+
 /* Under the lock. */
 static void set_state(struct chaos__registry *registry,
                       struct chaos__slot *slot, uint32_t state)
 {
     chaos__change_begin(registry);
-    chaos__slot_set_state(registry, slot, state);
+    if (state == CHAOS__SLOT_LINGERING)
+        give_up_names(registry, slot);
+    else
+        chaos__slot_set_state(registry, slot, state);
     chaos__change_end(registry);
 }
 
@@ -212,8 +233,7 @@ int chaos__registry_free(struct chaos__registry *registry,
     chaos__registry_drop_kept(registry, slot);
     chaos__change_begin(registry);
     chaos__slot_unindex(registry, slot);
-    if (chaos__slot_in_flight(slot->state))
-        chaos__flight_remove(registry, slot);
+    leave_list(registry, slot);
     slot->state = CHAOS__SLOT_FREE;
     chaos__devices_drop(registry, slot);
     chaos__free_add(registry, slot);
@@ -299,6 +319,36 @@ chaos__registry_next_orphan(struct chaos__registry *registry)
     }
     chaos__registry_unlock(registry);
     return number ? slot : NULL;
+}
+
+struct chaos__slot *
+chaos__registry_next_lingering(struct chaos__registry *registry,
+                               struct chaos__slot *after)
+{
+    struct chaos__slot *slot = chaos__slot_at(
+        registry, after ? after->next : registry->map->linger_head);
+
+    return slot && slot->state == CHAOS__SLOT_LINGERING ? slot : NULL;
+}
+
+bool chaos__registry_take_lingering(struct chaos__registry *registry,
+                                    struct chaos__slot *slot)
+{
+    bool is_ours = false;
+
+    if (chaos__registry_lock(registry, NULL) < 0)
+        return false;
+    if (slot->state == CHAOS__SLOT_LINGERING &&
+        chaos__slot_own(registry, slot)) {
+        chaos__change_begin(registry);
+        chaos__slot_unindex(registry, slot);
+        chaos__slot_set_state(registry, slot, CHAOS__SLOT_DYING);
+        chaos__slot_index(registry, slot);
+        chaos__change_end(registry);
+        is_ours = true;
+    }
+    chaos__registry_unlock(registry);
+    return is_ours;
 }
 
 struct chaos__slot *chaos__registry_next(struct chaos__registry *registry,

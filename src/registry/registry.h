@@ -34,6 +34,9 @@ enum chaos__slot_state {
     CHAOS__SLOT_CLAIMED,   /* image and settings are being filled in */
     CHAOS__SLOT_RUNNING,
     CHAOS__SLOT_DYING, /* everything is being undone */
+    /* That is done, but back ends have not let go of the domain yet.  Its
+     * disks are its own until then; it has neither a name nor a UUID. */
+    CHAOS__SLOT_LINGERING,
 };
 
 /* One guest or shell, in shared memory.  Fields above the line belong to the
@@ -42,7 +45,8 @@ struct chaos__slot {
     uint32_t state;          /* enum chaos__slot_state */
     uint32_t domid;          /* CHAOS__NO_DOMID until Xen gave one */
     uint32_t owner_pid;      /* for messages; the lock decides */
-    uint16_t next, previous; /* in the free, the in-flight or a pool's list */
+    uint16_t next, previous; /* in a list: those that are free, in flight or
+                              * lingering, or a pool's */
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
     char name[CHAOS__SLOT_NAME_SIZE]; /* "": a shell, which has none */
     char new_name[CHAOS__SLOT_NAME_SIZE]; /* while renaming is set */
@@ -52,7 +56,7 @@ struct chaos__slot {
     uint8_t on_poweroff, on_reboot, on_crash; /* enum chaos__action */
     uint32_t vcpus;
     uint64_t memory_kb;
-    uint64_t created_s; /* since the epoch */
+    uint64_t created_s; /* since the epoch; LINGERING: since when */
     uint64_t console_frame;
     uint64_t control_frame; /* 0: the guest does not speak noxs */
     uint32_t console_port;
@@ -73,7 +77,7 @@ struct chaos__slot {
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may
- * have, or may have with limits: the MAC address, or the disk. */
+ * have, or may have with limits: the MAC address, or the disk.  0: none. */
 enum chaos__device_kind {
     CHAOS__DEVICE_NET = 1,
     CHAOS__DEVICE_BLOCK = 2,
@@ -132,8 +136,8 @@ int chaos__registry_set_domid(struct chaos__registry *registry,
                               struct chaos__slot *slot, uint32_t domid,
                               struct chaos_error *err);
 
-/* Moves a slot that we own on; SHELL is chaos__pool_offer()'s.  RUNNING ends
- * our ownership. */
+/* Moves a slot that we own on; SHELL is chaos__pool_offer()'s.  RUNNING and
+ * LINGERING end our ownership. */
 int chaos__registry_set_state(struct chaos__registry *registry,
                               struct chaos__slot *slot,
                               enum chaos__slot_state state,
@@ -172,6 +176,16 @@ unsigned chaos__registry_number(const struct chaos__registry *registry,
  * none.  Costs nothing when no slot is in flight. */
 struct chaos__slot *
 chaos__registry_next_orphan(struct chaos__registry *registry);
+
+/* The next LINGERING slot: start with NULL, ends with NULL.  Costs nothing when
+ * there is none. */
+struct chaos__slot *
+chaos__registry_next_lingering(struct chaos__registry *registry,
+                               struct chaos__slot *after);
+/* Makes a LINGERING slot ours, and DYING; false: another does, or it is no
+ * longer that one. */
+bool chaos__registry_take_lingering(struct chaos__registry *registry,
+                                    struct chaos__slot *slot);
 
 /* The slots in use, in order: start with NULL, ends with NULL. */
 struct chaos__slot *chaos__registry_next(struct chaos__registry *registry,

@@ -11,28 +11,22 @@
 #include "noxs/guest/ring.h"
 #include <xen/io/netif.h>
 
-#include "input.h"
+#include "front.h"
 
 #define PAGE_BYTES 4096u
-#define PACKETS 512u
 #define BUFFERS 32u
 #define TX_PORT 1u
 #define RX_PORT 2u
+
+const unsigned int front_idle_grants = BUFFERS;
 
 static struct {
     struct net *net;
     struct netif_tx_sring *tx;
     struct netif_rx_sring *rx;
-    struct input input;
     void *held[BUFFERS];
     unsigned int held_count;
-    /* What a packet's memory is until it was sent, by cookie. */
-    char *sending[PACKETS];
-    unsigned int packet_count;
-    bool kept; /* the back end did not give a grant back */
 } fuzz;
-
-static void step(void);
 
 static void recycle(unsigned int i)
 {
@@ -59,46 +53,36 @@ static void on_received(void *context, void *buffer, void *data, size_t length,
     if (length & 1)
         recycle(fuzz.held_count - 1);
     if (length & 2)
-        step();
+        front_next();
 }
 
 static void send(unsigned int pieces, size_t size)
 {
     struct net_piece piece[4];
-    unsigned int cookie = fuzz.packet_count;
-    char *memory;
+    void **cookie;
 
     pieces = pieces % 4 + 1;
-    if (cookie == PACKETS)
+    cookie = front_begin(malloc(pieces * (size + 1)));
+    if (!cookie)
         return;
-    memory = malloc(pieces * (size + 1));
     for (unsigned int i = 0; i < pieces; i++)
-        piece[i] = (struct net_piece){ memory + i * (size + 1), size };
-    fuzz.packet_count++;
-    fuzz.sending[cookie] = memory;
-    if (net_send(fuzz.net, piece, pieces, size & NET_CHECKSUMMED,
-                 &fuzz.sending[cookie]))
-        return;
-    free(memory);
-    fuzz.sending[cookie] = NULL;
+        piece[i] = (struct net_piece){ (char *)*cookie + i * (size + 1), size };
+    if (!net_send(fuzz.net, piece, pieces, size & NET_CHECKSUMMED, cookie))
+        front_refused(cookie);
 }
 
 static void on_sent(void *context, void *cookie)
 {
-    char **memory = cookie;
-
     (void)context;
-    if (!*memory)
-        abort();
-    free(*memory);
-    *memory = NULL;
-    if ((memory - fuzz.sending) % 3 == 0)
-        send(0, 100);
-    if ((memory - fuzz.sending) % 3 == 1)
-        step();
+    front_ended(cookie);
 }
 
-static void start(uint8_t features)
+void front_again(void)
+{
+    send(0, 100);
+}
+
+void front_start(uint8_t features)
 {
     static const struct net_handlers handlers = { on_received, on_sent, NULL };
     struct noxs_net entry = {
@@ -111,13 +95,8 @@ static void start(uint8_t features)
     };
 
     memset(&fuzz, 0, sizeof(fuzz));
-    world_reset();
     fuzz.tx = world_new_page(&entry.tx_frame);
     fuzz.rx = world_new_page(&entry.rx_frame);
-    if (features & 0x80) { /* few references */
-        world_limit_grants(1);
-        world_page()->grants_used = 512 - BUFFERS - 50;
-    }
     if (features & 0x40) /* indices about to wrap around */
         fuzz.tx->req_prod = fuzz.tx->rsp_prod = fuzz.rx->req_prod =
             fuzz.rx->rsp_prod = -20u;
@@ -125,16 +104,6 @@ static void start(uint8_t features)
     fuzz.net = net_open(0, &handlers);
     if (!fuzz.net)
         abort();
-}
-
-/* The back end has read or still reads what it was given. */
-static void use_grant(uint32_t reference, bool keep)
-{
-    const char *page = world_use(reference, WORLD_BACKEND, false);
-
-    if (page && !keep)
-        world_end_use(reference);
-    fuzz.kept |= keep;
 }
 
 /* A response as it should be, from the request in its place but for one
@@ -149,7 +118,7 @@ static void answer_tx(unsigned int bits, uint16_t value)
         response.status = value;
     if (bits & 2)
         response.id = value;
-    use_grant(request.gref, bits & 4);
+    front_use(request.gref, bits & 4);
     fuzz.tx->ring[fuzz.tx->rsp_prod++ % 256].rsp = response;
 }
 
@@ -170,13 +139,8 @@ static void answer_rx(unsigned int bits, uint16_t value)
     fuzz.rx->ring[fuzz.rx->rsp_prod++ % 256].rsp = response;
 }
 
-static void step(void)
+void front_step(uint8_t bits, uint16_t value)
 {
-    uint8_t bits = input_u8(&fuzz.input);
-    uint16_t value = input_u16(&fuzz.input);
-
-    if (!fuzz.input.left)
-        return;
     switch (bits >> 4) {
     case 0:
         answer_tx(bits, value);
@@ -185,10 +149,10 @@ static void step(void)
         answer_rx(bits, value);
         break;
     case 2:
-        ((char *)fuzz.tx)[value % PAGE_BYTES] = input_u8(&fuzz.input);
+        ((char *)fuzz.tx)[value % PAGE_BYTES] = input_u8(&front_input);
         break;
     case 3:
-        ((char *)fuzz.rx)[value % PAGE_BYTES] = input_u8(&fuzz.input);
+        ((char *)fuzz.rx)[value % PAGE_BYTES] = input_u8(&front_input);
         break;
     case 4:
         fuzz.tx->rsp_prod += value;
@@ -207,30 +171,6 @@ static void step(void)
             recycle(value % fuzz.held_count);
         break;
     default:
-        /* No bytes may keep a guest busy. */
-        world_notify(bits & 1 ? TX_PORT : RX_PORT);
-        if (world_run() > 600)
-            abort();
+        front_notify(bits & 1 ? TX_PORT : RX_PORT);
     }
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    struct input input = { data, size };
-    bool in_flight = false;
-
-    start(input_u8(&input));
-    fuzz.input = input;
-    while (fuzz.input.left)
-        step();
-    for (unsigned int i = 0; i < fuzz.packet_count; i++) {
-        in_flight |= fuzz.sending[i] != NULL;
-        free(fuzz.sending[i]);
-    }
-    /* Nobody can read what was said to be the caller's again. */
-    if (!in_flight && !fuzz.kept && world_granted() != BUFFERS)
-        abort();
-    return 0;
 }

@@ -482,31 +482,34 @@ int chaos__dom0_backend(const char *type, struct chaos_error *err)
 void fake_backend_set_mood(enum fake_backend_type type,
                            enum fake_backend_mood mood)
 {
-    fake_make();
+    fake_lock();
     fake_state->moods[type] = mood;
+    fake_unlock();
 }
 
 void fake_backend_set_eager(bool eager)
 {
-    fake_make();
+    fake_lock();
     fake_state->eager = eager;
+    fake_unlock();
 }
 
 void fake_backend_set_lag(unsigned calls)
 {
-    fake_make();
+    fake_lock();
     fake_state->lag = calls;
+    fake_unlock();
 }
 
 unsigned fake_backend_count(uint32_t domid)
 {
     unsigned i, count = 0;
 
-    pthread_mutex_lock(&fake_state->lock);
+    fake_lock();
     for (i = 0; i < FAKE_BACKENDS; i++)
         count += fake_state->backends[i].is_used &&
                  fake_state->backends[i].is_connected &&
                  fake_state->backends[i].domid == domid;
-    pthread_mutex_unlock(&fake_state->lock);
+    fake_unlock();
     return count;
 }

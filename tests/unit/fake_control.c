@@ -8,24 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static void lock(void)
-{
-    fake_make();
-    pthread_mutex_lock(&fake_state->lock);
-}
-
-static void unlock(void)
-{
-    pthread_mutex_unlock(&fake_state->lock);
-}
-
 uint32_t fake_hv_add_foreign(const char *name, const uint8_t handle[16])
 {
     struct fake_hv_domain *domain;
     uint32_t domid;
     char path[64];
 
-    lock();
+    fake_lock();
     domid = fake_state->next_domid++;
     domain = &fake_state->domains[domid];
     if (domain->exists)
@@ -40,7 +29,7 @@ uint32_t fake_hv_add_foreign(const char *name, const uint8_t handle[16])
     snprintf(path, sizeof(path), "/local/domain/%u", domid);
     if (name && fake_tree_write_text(path, "name", "%s", name) != 0)
         abort();
-    unlock();
+    fake_unlock();
     return domid;
 }
 
@@ -49,74 +38,77 @@ void fake_hv_vanish(uint32_t domid)
     char path[64];
 
     snprintf(path, sizeof(path), "/local/domain/%u", domid);
-    lock();
+    fake_lock();
     fake_tree_remove(path);
     fake_backends_notice();
     if (fake_find(domid))
         fake_destroy(&fake_state->domains[domid]);
-    unlock();
+    fake_unlock();
 }
 
 void fake_hv_set_next_domid(uint32_t domid)
 {
-    lock();
+    fake_lock();
     fake_state->next_domid = domid;
-    unlock();
+    fake_unlock();
 }
 
 void fake_hv_set_free_kb(uint64_t free_kb)
 {
-    lock();
+    fake_lock();
     fake_state->free_kb = free_kb;
-    unlock();
+    fake_unlock();
 }
 
 uint64_t fake_hv_free_kb(void)
 {
     uint64_t free_kb;
 
-    lock();
+    fake_lock();
     free_kb = fake_state->free_kb;
-    unlock();
+    fake_unlock();
     return free_kb;
 }
 
 void fake_hv_set_poison(bool poison)
 {
-    fake_make();
+    fake_lock();
     fake_state->poison = poison;
+    fake_unlock();
 }
 
 void fake_hv_set_log(const char *text)
 {
-    lock();
+    fake_lock();
     snprintf(fake_state->log, sizeof(fake_state->log), "%s", text);
-    unlock();
+    fake_unlock();
 }
 
 void fake_hv_shut_down(uint32_t domid, unsigned reason)
 {
     struct fake_hv_domain *domain;
 
-    lock();
+    fake_lock();
     domain = fake_find(domid);
     if (domain) {
         domain->shutdown = true;
         domain->shutdown_reason = reason;
     }
-    unlock();
+    fake_unlock();
 }
 
 void fake_hv_on_unpause(int reason)
 {
-    fake_make();
+    fake_lock();
     fake_state->unpause_reason = reason;
+    fake_unlock();
 }
 
 void fake_hv_on_notify(fake_hv_notify_fn notified)
 {
-    fake_make();
+    fake_lock();
     fake_state->notified = notified;
+    fake_unlock();
 }
 
 void fake_hv_guest_notify(uint32_t domid, uint32_t port)
@@ -128,10 +120,10 @@ struct fake_hv_domain fake_hv_domain(uint32_t domid)
 {
     struct fake_hv_domain domain = { 0 };
 
-    lock();
+    fake_lock();
     if (domid < CHAOS__DOMIDS)
         domain = fake_state->domains[domid];
-    unlock();
+    fake_unlock();
     return domain;
 }
 
@@ -156,11 +148,11 @@ static bool first_part(uint32_t domid, uint64_t address, size_t size,
     const struct fake_hv_domain *domain;
     bool ok;
 
-    lock();
+    fake_lock();
     domain = fake_find(domid);
     ok = domain &&
          fake_machine_frame(domain, address >> CHAOS__PAGE_SHIFT, &machine);
-    unlock();
+    fake_unlock();
     if (!ok)
         return false;
     *at_r = (off_t)(machine * CHAOS__PAGE_SIZE + in_page);

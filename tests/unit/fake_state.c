@@ -78,6 +78,17 @@ void fake_make(void)
         fake_hv_reset();
 }
 
+void fake_lock(void)
+{
+    fake_make();
+    pthread_mutex_lock(&fake_state->lock);
+}
+
+void fake_unlock(void)
+{
+    pthread_mutex_unlock(&fake_state->lock);
+}
+
 /* -------------------------------------------------------- failing, dying */
 
 /* Calls that return nothing, or cannot fail by the seam's contract. */
@@ -125,9 +136,8 @@ int fake_enter(struct fake_call *this_call, enum fake_hv_call call,
 {
     int code;
 
-    fake_make();
     *this_call = (struct fake_call){ .call = call };
-    pthread_mutex_lock(&fake_state->lock);
+    fake_lock();
     fake_state->counts[call]++;
     fake_state->calls++;
     if (fake_state->leaving)
@@ -135,7 +145,7 @@ int fake_enter(struct fake_call *this_call, enum fake_hv_call call,
     code = planned_failure(call);
     if (is_death()) {
         if (fake_state->die_when == FAKE_HV_BEFORE) {
-            pthread_mutex_unlock(&fake_state->lock);
+            fake_unlock();
             die();
         }
         this_call->half = fake_state->die_when == FAKE_HV_DURING;
@@ -150,7 +160,7 @@ int fake_enter(struct fake_call *this_call, enum fake_hv_call call,
 
 int fake_leave(const struct fake_call *this_call, int rc)
 {
-    pthread_mutex_unlock(&fake_state->lock);
+    fake_unlock();
     if (this_call->die_after)
         die();
     return rc;
@@ -158,13 +168,12 @@ int fake_leave(const struct fake_call *this_call, int rc)
 
 static void plan_failure(unsigned at, unsigned from, int code)
 {
-    fake_make();
-    pthread_mutex_lock(&fake_state->lock);
+    fake_lock();
     fake_state->fail_at = at;
     fake_state->fail_from = from;
     fake_state->fail_code = code;
     fake_state->fail_calls = 0;
-    pthread_mutex_unlock(&fake_state->lock);
+    fake_unlock();
 }
 
 void fake_hv_fail_at(unsigned n, int code)
@@ -179,52 +188,68 @@ void fake_hv_fail_from(unsigned n, int code)
 
 void fake_hv_fail_next(enum fake_hv_call call, int code)
 {
-    fake_make();
+    fake_lock();
     fake_state->fail_next[call] = code;
+    fake_unlock();
 }
 
 void fake_hv_die_at(unsigned n, enum fake_hv_death when)
 {
-    fake_make();
+    fake_lock();
     fake_state->die_calls = 0;
     fake_state->die_when = when;
     fake_state->die_pid = getpid();
     fake_state->die_at = n;
+    fake_unlock();
 }
 
 void fake_hv_set_absent(bool absent)
 {
-    fake_make();
+    fake_lock();
     fake_state->absent = absent;
+    fake_unlock();
 }
 
 /* ------------------------------------------------------------- counting */
 
 void fake_hv_reset_counts(void)
 {
-    fake_make();
+    fake_lock();
     memset(fake_state->counts, 0, sizeof(fake_state->counts));
     memset(fake_state->requests, 0, sizeof(fake_state->requests));
     fake_state->fallible = 0;
+    fake_unlock();
 }
 
 unsigned fake_hv_count(enum fake_hv_call call)
 {
-    return fake_state->counts[call];
+    unsigned count;
+
+    fake_lock();
+    count = fake_state->counts[call];
+    fake_unlock();
+    return count;
 }
 
 unsigned fake_hv_count_all(void)
 {
     unsigned all = 0, i;
 
+    fake_lock();
     for (i = 0; i < FAKE_HV_CALL_COUNT; i++)
         all += fake_state->counts[i];
+    fake_unlock();
     return all;
 }
 
 unsigned fake_hv_count_fallible(void)
 {
-    return fake_state->fallible;
+    unsigned fallible;
+
+    fake_lock();
+    fallible = fake_state->fallible;
+    fake_unlock();
+    return fallible;
 }
 
 void fake_offence(const char *format, ...)
@@ -262,7 +287,7 @@ bool fake_hv_check_clean(void)
     bool wrong = false;
     uint32_t domid;
 
-    pthread_mutex_lock(&fake_state->lock);
+    fake_lock();
     for (domid = 1; domid < fake_state->domid_end; domid++) {
         wrong |= says(fake_state->domains[domid].exists, "domain left", domid);
         wrong |= says(port_is_bound(&fake_state->domains[domid]),
@@ -273,7 +298,7 @@ bool fake_hv_check_clean(void)
     wrong |= says(fake_state->offences, "offences", fake_state->offences);
     wrong |= !fake_tree_check_clean();
     wrong |= !fake_dom0_check_clean();
-    pthread_mutex_unlock(&fake_state->lock);
+    fake_unlock();
     return fake_held_nothing() && !wrong;
 }
 

@@ -106,6 +106,9 @@ extern struct fake_state *fake_state; /* NULL: not made yet */
 extern int fake_memory; /* the host's memory: byte n of it at offset n */
 
 void fake_make(void);
+/* Makes it too.  All of it is looked at under the lock. */
+void fake_lock(void);
+void fake_unlock(void);
 
 /* One call of the seam: counts it, then says whether to fail (0 or a
  * CHAOS_E*), and whether to do half of it.  The lock is held until

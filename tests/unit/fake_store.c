@@ -432,42 +432,45 @@ const uint8_t *fake_store_sent(size_t *size_r)
 
 void fake_store_set_chunk(size_t size)
 {
-    fake_make();
+    fake_lock();
     fake_state->chunk = size;
+    fake_unlock();
 }
 
 unsigned fake_store_count(enum fake_store_request request)
 {
-    return fake_state->requests[request];
+    unsigned count;
+
+    fake_lock();
+    count = fake_state->requests[request];
+    fake_unlock();
+    return count;
 }
 
 bool fake_store_look(const char *path, char *value, size_t size)
 {
     const struct fake_node *node;
 
-    fake_make();
-    pthread_mutex_lock(&fake_state->lock);
+    fake_lock();
     node = fake_tree_find(path);
     if (node)
         snprintf(value, size, "%s", node->value);
-    pthread_mutex_unlock(&fake_state->lock);
+    fake_unlock();
     return node;
 }
 
 void fake_store_set(const char *path, const char *value)
 {
-    fake_make();
-    pthread_mutex_lock(&fake_state->lock);
+    fake_lock();
     if (fake_tree_write(path, value, strlen(value)) != 0)
         abort();
-    pthread_mutex_unlock(&fake_state->lock);
+    fake_unlock();
 }
 
 void fake_store_remove(const char *path)
 {
-    fake_make();
-    pthread_mutex_lock(&fake_state->lock);
+    fake_lock();
     fake_tree_remove(path);
     fake_backends_notice();
-    pthread_mutex_unlock(&fake_state->lock);
+    fake_unlock();
 }

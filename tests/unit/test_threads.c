@@ -1,6 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads and processes that work at once, each with a context of its own.
- * Made to be run under ThreadSanitizer too. */
+/*
+ * Threads and processes that work at once, each with a context of its own.
+ * Made to be run under ThreadSanitizer too, which knows memory by its address:
+ *
+ * It sees what threads share without a mapping of their own: a global that the
+ * library should not have, the heap, and the fakes' state.
+ *
+ * It does not see the registry, nor what two mappings of a guest's frame share.
+ * Each context maps them at an address of its own, and one excludes the other
+ * by file locks, which mean nothing to it.  That the registry stays whole is
+ * for the assertions here to find, and processes are as good as threads for it.
+ *
+ * It may miss what threads do between two calls of the seam: each call takes
+ * the fake's lock, so all that one thread did before its call is ordered before
+ * what another does after a later one.  Only what meets by chance between two
+ * of them is found, hence the rounds.
+ */
 #include "fake_hv.h"
 #include "support.h"
 

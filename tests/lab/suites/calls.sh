@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+# How often a command calls the kernel, Xen and xenstored: no more often than
+# it did, by the records in tests/lab/calls.  Page faults are not compared,
+# they differ from run to run.
+. "$(dirname "$0")/../lib.sh"
+records=$CHAOS_ROOT/tests/lab/calls
+
+again() {
+    echo "if it has to be so, record it anew:"
+    echo "  tests/lab/run --share tests/lab/calls -- env RECORD=yes /chaos/tests/lab/tap calls"
+}
+
+# rose RECORD COUNTS: a line for each count above its record; false if none is.
+rose() {
+    awk 'NR == FNR { record[$1 " " $2] = $3; next }
+        $3 > record[$1 " " $2] + 0 {
+            printf "%s %s rose from %d to %d\n", $1, $2, record[$1 " " $2], $3
+            rose = 1
+        }
+        END { exit !rose }' "$1" "$2"
+}
+
+not_above() { # NAME COMMAND...
+    local name=$1
+    shift
+    rm -f "$name.txt"
+    "$CHAOS_ROOT/build/tests/count" -o counts "$@" || return
+    grep -v '^fault ' counts >"$name.txt"
+    if [ "${RECORD:-}" ]; then
+        cp "$name.txt" "$CHAOS_SHARE/$name.txt"
+    elif [ ! -e "$records/$name.txt" ]; then
+        echo "there is no tests/lab/calls/$name.txt"
+        again
+        return 1
+    elif rose "$records/$name.txt" "$name.txt"; then
+        again
+        return 1
+    fi
+}
+
+# Nobody else takes part: no other process and not xenstored.
+is_alone() { # NAME
+    [ -s "$1.txt" ] && ! grep -E '^(process|xenstore) .* [1-9]' "$1.txt"
+}
+
+# counted NAME COMMAND...: not more often than in NAME.txt.
+counted() {
+    check "$1 calls no more than it did" not_above "$@"
+}
+
+# alone NAME COMMAND...: that, and nobody else takes part, whatever is recorded.
+alone() {
+    counted "$@"
+    check "$1 starts no process and leaves xenstored alone" is_alone "$1"
+}
+
+# A check that fails leaves no guest.
+there_is_one() { chaos domid noop >domid 2>&1 || chaos create -q noop.cfg; }
+
+# Or a zero would say nothing.
+sees_others() {
+    local name
+    set -- sh -c 'uname; xenstore-read domid; exec xenstore-read domid'
+    "$CHAOS_ROOT/build/tests/count" -o counts "$@" || return
+    for name in 'process exec 3' 'process fork 2' 'xenstore connections 1' \
+        'xenstore messages [1-9]'; do
+        grep "$name" counts || { echo "no $name"; return 1; }
+    done
+}
+
+[ -x "$CHAOS_ROOT/build/tests/count" ] || {
+    echo "not ok - $suite: there is no build/tests/count: make lab-tools"
+    exit
+}
+check "the counter sees processes and xenstored" sees_others
+for type in pvh pv; do
+    suite=calls/$type
+    config $type noop >noop.cfg
+    # What the first guest of all has to make is not counted.
+    there_is_one
+    chaos destroy noop
+    alone create-$type chaos create -q noop.cfg
+    there_is_one
+    alone destroy-$type chaos destroy noop
+done
+suite=calls
+there_is_one
+alone list chaos list
+there_is_one
+alone domid chaos domid noop
