@@ -1409,6 +1409,7 @@ static void filling_by_hand_fails_aloud(void **state)
     (void)state;
     fake_backend_set_mood(FAKE_VBD, FAKE_BACKEND_REFUSES);
     assert_true(chaos_pool_fill(world->chaos, name, 3, &err) < 0);
+    assert_int_equal(support_count_slots(world), 1);
     assert_says(name);
     assert_says("the test's refusal");
     assert_int_equal(ready(name), 1); /* what there was stays */
