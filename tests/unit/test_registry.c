@@ -441,6 +441,10 @@ static const struct chaos__device shells_key = { .kind = CHAOS__DEVICE_NET,
 static const struct chaos__device guests_key = { .kind = CHAOS__DEVICE_NET,
                                                  .key = { 2, 0 } };
 
+/* In the same place of the index as the shell's. */
+static const struct chaos__device no_ones_key = { .kind = CHAOS__DEVICE_BLOCK,
+                                                  .key = { 1, 0 } };
+
 static void offer_shell(const uint8_t *flavor)
 {
     struct chaos__device *device;
@@ -473,6 +477,7 @@ static void test_keys_of_claimed_shells(void **state)
     assert_int_equal(chaos__pool_add(registry, "pool", flavor, &pool, &err), 0);
     for (i = 0; i < 3; i++) {
         offer_shell(flavor);
+        assert_null(chaos__registry_rival(registry, &no_ones_key));
         assert_int_equal(
             chaos__pool_claim(registry, &claim, &slot, &taken, &err), 1);
         assert_ptr_equal(chaos__registry_rival(registry, &guests_key), slot);
