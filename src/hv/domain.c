@@ -86,19 +86,63 @@ static void domain_from_xen(struct chaos__hv_domain *domain,
     memcpy(domain->handle, info->handle, sizeof(domain->handle));
 }
 
+/*
+ * One domain, for which Xen looks in a hash table: a list that starts with it
+ * would be walked from the first domain on.  0, or -1 with errno; Xen 4.17
+ * answers with the next domain when there is none of that domid.
+ */
+#if XEN_DOMCTL_INTERFACE_VERSION < 0x16 /* Xen 4.17 */
+static int get_domain(struct chaos__hv *hv, uint32_t domid,
+                      struct chaos__hv_domain *domain_r)
+{
+    const unsigned page_kb = CHAOS__PAGE_SIZE / 1024;
+    xc_dominfo_t info;
+
+    if (xc_domain_getinfo(hv->xc, domid, 1, &info) != 1)
+        return -1;
+    *domain_r = (struct chaos__hv_domain){
+        .domid = info.domid,
+        .hvm = info.hvm,
+        .running = info.running,
+        .blocked = info.blocked,
+        .paused = info.paused,
+        .shutdown = info.shutdown || info.crashed,
+        .dying = info.dying,
+        .shutdown_reason = info.shutdown_reason,
+        .vcpus_online = info.nr_online_vcpus,
+        .pages = info.nr_pages,
+        .claimed_pages = info.nr_outstanding_pages,
+        .max_pages = info.max_memkb / page_kb,
+        .cpu_time_ns = info.cpu_time,
+    };
+    memcpy(domain_r->handle, info.handle, sizeof(domain_r->handle));
+    return 0;
+}
+#else
+static int get_domain(struct chaos__hv *hv, uint32_t domid,
+                      struct chaos__hv_domain *domain_r)
+{
+    xc_domaininfo_t info;
+
+    if (xc_domain_getinfo_single(hv->xc, domid, &info) < 0)
+        return -1;
+    domain_from_xen(domain_r, &info);
+    return 0;
+}
+#endif
+
 int chaos__hv_domain_info(struct chaos__hv *hv, uint32_t domid,
                           struct chaos__hv_domain *domain_r,
                           struct chaos_error *err)
 {
-    xc_domaininfo_t info;
-    int r = xc_domain_getinfolist(hv->xc, domid, 1, &info);
+    struct chaos__hv_domain domain;
+    int r = get_domain(hv, domid, &domain);
 
-    if (r < 0)
+    if (r < 0 && errno != ESRCH)
         return chaos__hv_fail(err, domid, "reading the domain's state");
-    /* Xen answers with the next domain when there is none of that domid. */
-    if (r == 0 || info.domain != domid)
+    if (r < 0 || domain.domid != domid)
         return chaos__fail(err, CHAOS_ENOGUEST, "no domain %u", domid);
-    domain_from_xen(domain_r, &info);
+    *domain_r = domain;
     return 0;
 }
 
