@@ -47,6 +47,7 @@ print()
 print(f"Xen {result['xen']}; times in virtual milliseconds (vms, one million")
 print("instructions each), xl and chaos from spawn to exit, libchaos within a process.")
 print(f"Guest noop; up to {result['count']} of each kind, created one by one, all running.")
+print(f"Xen's command line: {result['xen_command_line']}")
 
 print()
 print("Memory that a guest takes, KiB:")
@@ -77,7 +78,7 @@ for level in levels:
     for kind in kinds:
         chaos = of(kind, tool="chaos", op="create", running=level)
         process = [p for p in of(kind, tool="libchaos", op="create")
-                   if level < p["running"] < level + 10]
+                   if level < p["running"] <= level + 10]
         for found, width in (chaos, 13), (process, 11):
             line += f"{cell(found[0]['value']) if found else '':>{width}}"
     print(line)
