@@ -368,7 +368,8 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
         .content_size = line_size,
         .data = payload->command_line,
     };
-    if (shell->noxs && shell->is_connected) {
+    /* Without devices it is as prepare has written it. */
+    if (shell->is_connected && chaos__devices_any(shell->devices)) {
         chaos__device_page_write(page, shell);
         pieces[count++] = (struct chaos__piece){
             .address = shell->device_frame << CHAOS__PAGE_SHIFT,
