@@ -102,6 +102,13 @@ static uint32_t rehash_uuid(const void *user, unsigned number)
         chaos__slot_at((struct chaos__registry *)user, number)->uuid);
 }
 
+void chaos__slot_index_name(struct chaos__registry *registry,
+                            struct chaos__slot *slot)
+{
+    chaos__index_add(&registry->map->by_name, hash_name(slot->name),
+                     (unsigned)chaos__slot_number(registry, slot));
+}
+
 void chaos__slot_index(struct chaos__registry *registry,
                        struct chaos__slot *slot)
 {

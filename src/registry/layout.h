@@ -141,6 +141,9 @@ void chaos__free_add(struct chaos__registry *registry,
                      struct chaos__slot *slot);
 void chaos__slot_index(struct chaos__registry *registry,
                        struct chaos__slot *slot);
+/* Of one that had no name before. */
+void chaos__slot_index_name(struct chaos__registry *registry,
+                            struct chaos__slot *slot);
 void chaos__slot_unindex(struct chaos__registry *registry,
                          struct chaos__slot *slot);
 void chaos__slot_finish_rename(struct chaos__slot *slot);

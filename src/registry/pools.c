@@ -301,16 +301,17 @@ static void dress(struct chaos__registry *registry, struct chaos__slot *slot,
     struct chaos__device *device = NULL;
     unsigned i;
 
-    chaos__slot_unindex(registry, slot);
-    snprintf(slot->name, sizeof(slot->name), "%s", claim->name);
     if (claim->uuid) {
+        chaos__slot_unindex(registry, slot);
         memcpy(slot->shell_uuid, slot->uuid, sizeof(slot->shell_uuid));
         chaos__barrier();
         slot->has_shell_uuid = 1;
         chaos__barrier();
         memcpy(slot->uuid, claim->uuid, sizeof(slot->uuid));
+        chaos__slot_index(registry, slot);
     }
-    chaos__slot_index(registry, slot);
+    snprintf(slot->name, sizeof(slot->name), "%s", claim->name);
+    chaos__slot_index_name(registry, slot);
     for (i = 0; i < claim->device_count; i++) {
         device = chaos__registry_next_device(registry, slot, device);
         if (!device)
