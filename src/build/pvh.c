@@ -27,7 +27,7 @@ enum special_page {
 
 /*
  * The paging pool.  A 1 MiB guest in small pages takes 60 KiB of it under Xen
- * 4.17, 44 of them for tables that only nested guests would use; the base has
+ * 4.17, 40 of them for tables that only nested guests would use; the base has
  * twice that, for what the guest maps far from its memory.  On top are two
  * pages for each MiB (twice what mapping it in small pages takes, the rest is
  * for grants), and room for each further vCPU's tables.
