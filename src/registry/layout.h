@@ -33,8 +33,9 @@ struct chaos__layout {
     uint32_t used_devices; /* devices above were never used */
     uint32_t used_pools;   /* likewise */
     uint16_t linger_head;
-    uint8_t rest[4096 - 38];
-    struct chaos__pool pools[CHAOS__POOLS + 1]; /* from 1 */
+    uint8_t rest[1024 - 38];
+    /* From 1; the first ones share the header's page, which all touch. */
+    struct chaos__pool pools[CHAOS__POOLS];
     struct chaos__index by_name;
     struct chaos__index by_uuid;
     uint16_t by_domid[CHAOS__SLOTS + 16];       /* domid to slot, 0: none */

@@ -14,7 +14,7 @@
 static unsigned number_of(const struct chaos__registry *registry,
                           const struct chaos__pool *pool)
 {
-    return (unsigned)(pool - registry->map->pools);
+    return (unsigned)(pool - registry->map->pools) + 1;
 }
 
 static struct chaos__pool *pool_at(struct chaos__registry *registry,
@@ -24,7 +24,7 @@ static struct chaos__pool *pool_at(struct chaos__registry *registry,
 
     if (number == 0 || number > CHAOS__POOLS)
         return NULL;
-    pool = &registry->map->pools[number];
+    pool = &registry->map->pools[number - 1];
     return *pool->name ? pool : NULL;
 }
 
@@ -69,7 +69,7 @@ static struct chaos__pool *find_free(struct chaos__registry *registry)
 
     while (number <= CHAOS__POOLS && pool_at(registry, number))
         number++;
-    return number <= CHAOS__POOLS ? &registry->map->pools[number] : NULL;
+    return number <= CHAOS__POOLS ? &registry->map->pools[number - 1] : NULL;
 }
 
 /* Under the lock. */
