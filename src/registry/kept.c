@@ -45,6 +45,15 @@ void chaos__registry_drop_kept(struct chaos__registry *registry,
         drop(registry, slot, FRAMES);
 }
 
+/* With errno. */
+static int fail_to_keep(const struct chaos__registry *registry,
+                        const char *path, struct chaos_error *err)
+{
+    return errno == ENOSPC || errno == EDQUOT
+               ? chaos__registry_fail_full(registry, path, err)
+               : chaos__fail_errno(err, errno, "keeping %s", path);
+}
+
 /* `*flag` is set first: who dies in between must leave no file that nobody
  * removes. */
 static int keep(struct chaos__registry *registry, struct chaos__slot *slot,
@@ -60,10 +69,10 @@ static int keep(struct chaos__registry *registry, struct chaos__slot *slot,
     fd =
         open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return chaos__fail_errno(err, errno, "keeping %s", path);
+        return fail_to_keep(registry, path, err);
     errno = ENOSPC; /* if only a part of it is written */
     if (write(fd, bytes, size) != (ssize_t)size)
-        rc = chaos__fail_errno(err, errno, "keeping %s", path);
+        rc = fail_to_keep(registry, path, err);
     close(fd);
     return rc;
 }

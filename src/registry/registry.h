@@ -109,12 +109,14 @@ struct chaos__device {
     uint32_t references[2];
     uint64_t frames[2]; /* of the rings that they grant */
     uint32_t mtu;       /* network */
-    uint32_t reserved;
+    uint32_t place;     /* among its slot's, from 1; the registry's */
 };
 
 struct chaos__registry;
 
-/* Opens it, making run_dir and the file when they are not there. */
+/* Opens it, making run_dir and the file when they are not there.  CHAOS_EFAILED
+ * when the file is none, or of another version; CHAOS_ENOMEM when the file
+ * system is full, as in all that takes a slot or adds to one. */
 int chaos__registry_open(const char *run_dir,
                          struct chaos__registry **registry_r,
                          struct chaos_error *err);
@@ -167,6 +169,11 @@ struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
                                             const char *name);
 struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
                                              uint32_t domid);
+
+/* Makes anew all that is derived from the slots: for who has reason to doubt
+ * it. */
+int chaos__registry_rederive(struct chaos__registry *registry,
+                             struct chaos_error *err);
 
 /* From 1: a slot keeps its number. */
 unsigned chaos__registry_number(const struct chaos__registry *registry,
