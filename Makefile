@@ -77,9 +77,25 @@ $(BUILD)/libchaos.so.0: $(library_objects) src/libchaos.map
 
 # Static, all of it: loading the Xen libraries takes longer than a create.
 static := $(if $(SANITIZE),,-static -no-pie)
-$(BUILD)/chaos: $(cli_objects) $(BUILD)/libchaos.a
+ordered := $(if $(SANITIZE),,-Wl,-T,$(BUILD)/order.ld)
+$(BUILD)/chaos: $(cli_objects) $(BUILD)/libchaos.a $(BUILD)/order.ld
 	$(say) LINK $@
-	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(xen_static)
+	$(Q)$(CC) $(ldflags) $(static) $(ordered) -o $@ \
+	    $(filter-out %.ld,$^) $(xen_static)
+
+# What runs before and after main() comes first, then libc's functions for one
+# kind of CPU each: of these groups a CPU uses one.
+$(BUILD)/order.ld: chaos-cli/order
+	$(say) GEN $@
+	$(Q)awk '/^[^#]/ { text = text "*" $$0 "(.text .text.*)\n"; \
+	    rodata = rodata "*" $$0 "(.rodata .rodata.*)\n" } \
+	    END { print "SECTIONS { .text.ordered : {"; \
+	    print "*(.text.startup .text.startup.*) KEEP(*(SORT_NONE(.fini)))"; \
+	    print "*(.text.evex) *(.text.avx) *(.text.sse4.2) *(.text.ssse3)"; \
+	    printf "%s", text; print "} } INSERT BEFORE .text;"; \
+	    print "SECTIONS { .rodata.ordered : {"; \
+	    print "*(.rodata.evex) *(.rodata.avx) *(.rodata.sse4.2)"; \
+	    printf "%s", rodata; print "} } INSERT AFTER .rodata;" }' $< > $@
 
 $(BUILD)/chaos.bash: $(BUILD)/chaos
 	$(say) GEN $@

@@ -97,8 +97,8 @@ bench-tools: $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 $(BUILD)/bench/%: $(BUILD)/bench/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(bench_libs)
-$(BUILD)/bench/inprocess: $(BUILD)/libchaos.a
-$(BUILD)/bench/inprocess: bench_libs := $(xen_static)
+$(BUILD)/bench/inprocess $(BUILD)/bench/many: $(BUILD)/libchaos.a
+$(BUILD)/bench/inprocess $(BUILD)/bench/many: bench_libs := $(xen_static)
 
 # Static, for any dom0.
 lab-tools: $(BUILD)/tests/count

@@ -56,15 +56,17 @@ static void write_block(struct noxs_block *entry, unsigned id,
                         const struct chaos__disk *disk,
                         const struct chaos__block *block)
 {
+    const bool is_writable = disk->access != CHAOS__DISK_READ_ONLY;
     uint32_t features = 0;
 
-    if (disk->access == CHAOS__DISK_READ_ONLY)
+    if (!is_writable)
         features |= NOXS_BLOCK_READ_ONLY;
     if (disk->is_cdrom)
         features |= NOXS_BLOCK_CDROM;
-    if (block->can_flush)
+    /* Back ends may say so of disks that nobody can write to as well. */
+    if (is_writable && block->can_flush)
         features |= NOXS_BLOCK_FLUSH;
-    if (block->can_discard)
+    if (is_writable && block->can_discard)
         features |= NOXS_BLOCK_DISCARD;
     *entry = (struct noxs_block){
         .type = NOXS_TYPE_BLOCK,

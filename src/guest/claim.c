@@ -58,6 +58,15 @@ static int claim_slot(struct chaos *chaos, const struct chaos__claim *claim,
     return chaos__pool_claim(chaos->registry, claim, slot_r, NULL, err);
 }
 
+int chaos__create_start_over(const struct chaos_config *config,
+                             struct chaos__shell *shell,
+                             struct chaos_error *err)
+{
+    chaos__devices_close(shell->devices);
+    shell->is_connected = false;
+    return chaos__devices_open(config, shell->devices, err);
+}
+
 int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
                         struct chaos__slot **slot_r, struct chaos__shell *shell,
                         struct chaos_error *err)
@@ -90,6 +99,9 @@ int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
                    "domain %u: a shell was of no use: %s; it is undone",
                    (*slot_r)->domid, why);
         chaos__undo(chaos, *slot_r, NULL);
+        rc = chaos__create_start_over(config, shell, err);
+        if (rc < 0)
+            break;
     }
     return rc;
 }

@@ -166,6 +166,7 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
                        struct chaos__shell *shell, struct chaos_error *err)
 {
     struct chaos__slot *slot;
+    struct chaos_error why;
     int rc = chaos__ready(chaos, err), got;
 
     if (rc < 0)
@@ -173,12 +174,16 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
     if (flags & CHAOS_CREATE_COLD)
         return create_cold(chaos, config, payload, flags, shell, err);
     while ((got = chaos__create_claim(chaos, config, &slot, shell, err)) > 0) {
-        rc = execute_or_undo(chaos, config, payload, flags, slot, shell, err);
+        rc = execute_or_undo(chaos, config, payload, flags, slot, shell, &why);
+        if (rc == 0)
+            return 0;
         if (!is_of_shell(rc))
+            return chaos__fail(err, rc, "%s", why.message);
+        chaos__log(chaos, CHAOS_LOG_WARNING, "%s: a shell was of no use: %s",
+                   config->name, why.message);
+        rc = chaos__create_start_over(config, shell, err);
+        if (rc < 0)
             return rc;
-        chaos__log(chaos, CHAOS_LOG_WARNING,
-                   "%s: a shell was of no use: %s", config->name,
-                   err->message);
     }
     return got < 0 ? got
                    : create_cold(chaos, config, payload, flags, shell, err);

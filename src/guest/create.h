@@ -42,6 +42,12 @@ int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
                         struct chaos__slot **slot_r, struct chaos__shell *shell,
                         struct chaos_error *err);
 
+/* Forgets what a shell that was of no use has left in `shell` and its devices,
+ * so that they can be of another, or be made. */
+int chaos__create_start_over(const struct chaos_config *config,
+                             struct chaos__shell *shell,
+                             struct chaos_error *err);
+
 /* Makes a domain for a slot that is PREPARING, with all that a shell has; its
  * devices need not have connected yet. */
 int chaos__create_prepare(struct chaos *chaos,

@@ -63,6 +63,9 @@ int chaos_pool_add(struct chaos *chaos, const struct chaos_config *config,
     int rc = learn_noxs(chaos, config, &noxs, err);
 
     _Static_assert(CHAOS__POOL_NAME_SIZE == CHAOS_POOL_NAME_MAX + 1, "names");
+    if (rc == 0 && name && !*name)
+        rc = chaos__fail(err, CHAOS_EINVAL,
+                         "pool \"\": an empty name: give it another, or none");
     if (rc == 0 && name && strlen(name) > CHAOS_POOL_NAME_MAX)
         rc = chaos__fail(err, CHAOS_EINVAL,
                          "pool %.16s...: longer than %u bytes: shorten it",

@@ -21,10 +21,11 @@ int chaos__hv_domain_create(struct chaos__hv *hv,
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = create->pvh ? XEN_X86_EMU_LAPIC : 0,
     };
+    xc_interface *xc = chaos__hv_xc(hv);
     uint32_t domid = 0; /* Xen chooses */
 
     memcpy(config.handle, create->handle, sizeof(config.handle));
-    if (xc_domain_create(hv->xc, &domid, &config) < 0) {
+    if (!xc || xc_domain_create(xc, &domid, &config) < 0) {
         if (errno == ENOMEM)
             return chaos__fail(err, CHAOS_ENOMEM,
                                "creating a domain: Xen is out of memory or "
@@ -40,28 +41,34 @@ int chaos__hv_domain_create(struct chaos__hv *hv,
     return 0;
 }
 
+/* A domctl that is about the domain alone. */
+static int run_plain(struct chaos__hv *hv, uint32_t domid, uint32_t command,
+                     const char *what, struct chaos_error *err)
+{
+    if (!chaos__hv_domctl(hv, domid, command) || chaos__hv_domctl_run(hv) < 0)
+        return chaos__hv_fail(err, domid, what);
+    return 0;
+}
+
 int chaos__hv_domain_destroy(struct chaos__hv *hv, uint32_t domid,
                              struct chaos_error *err)
 {
-    if (xc_domain_destroy(hv->xc, domid) < 0)
-        return chaos__hv_fail(err, domid, "destroying the domain");
-    return 0;
+    return run_plain(hv, domid, XEN_DOMCTL_destroydomain,
+                     "destroying the domain", err);
 }
 
 int chaos__hv_domain_pause(struct chaos__hv *hv, uint32_t domid,
                            struct chaos_error *err)
 {
-    if (xc_domain_pause(hv->xc, domid) < 0)
-        return chaos__hv_fail(err, domid, "pausing the domain");
-    return 0;
+    return run_plain(hv, domid, XEN_DOMCTL_pausedomain, "pausing the domain",
+                     err);
 }
 
 int chaos__hv_domain_unpause(struct chaos__hv *hv, uint32_t domid,
                              struct chaos_error *err)
 {
-    if (xc_domain_unpause(hv->xc, domid) < 0)
-        return chaos__hv_fail(err, domid, "unpausing the domain");
-    return 0;
+    return run_plain(hv, domid, XEN_DOMCTL_unpausedomain,
+                     "unpausing the domain", err);
 }
 
 static void domain_from_xen(struct chaos__hv_domain *domain,
@@ -90,15 +97,15 @@ int chaos__hv_domain_info(struct chaos__hv *hv, uint32_t domid,
                           struct chaos__hv_domain *domain_r,
                           struct chaos_error *err)
 {
-    xc_domaininfo_t info;
-    int r = xc_domain_getinfolist(hv->xc, domid, 1, &info);
+    struct hv_domctl *domctl =
+        chaos__hv_domctl(hv, domid, XEN_DOMCTL_getdomaininfo);
 
-    if (r < 0)
+    if (!domctl || chaos__hv_domctl_run(hv) < 0)
         return chaos__hv_fail(err, domid, "reading the domain's state");
     /* Xen answers with the next domain when there is none of that domid. */
-    if (r == 0 || info.domain != domid)
+    if (domctl->call.u.getdomaininfo.domain != domid)
         return chaos__fail(err, CHAOS_ENOGUEST, "no domain %u", domid);
-    domain_from_xen(domain_r, &info);
+    domain_from_xen(domain_r, &domctl->call.u.getdomaininfo);
     return 0;
 }
 
@@ -107,11 +114,12 @@ int chaos__hv_domain_list(struct chaos__hv *hv, uint32_t first_domid,
                           struct chaos_error *err)
 {
     xc_domaininfo_t *infos = calloc(max, sizeof(*infos));
+    xc_interface *xc = chaos__hv_xc(hv);
     int r, i;
 
     if (!infos)
         return chaos__fail_memory(err);
-    r = xc_domain_getinfolist(hv->xc, first_domid, (unsigned)max, infos);
+    r = xc ? xc_domain_getinfolist(xc, first_domid, (unsigned)max, infos) : -1;
     if (r < 0)
         r = chaos__hv_fail(err, first_domid, "listing the domains");
     for (i = 0; i < r; i++)
@@ -123,7 +131,9 @@ int chaos__hv_domain_list(struct chaos__hv *hv, uint32_t first_domid,
 int chaos__hv_domain_create_vcpus(struct chaos__hv *hv, uint32_t domid,
                                   unsigned vcpus, struct chaos_error *err)
 {
-    if (xc_domain_max_vcpus(hv->xc, domid, vcpus) < 0)
+    xc_interface *xc = chaos__hv_xc(hv);
+
+    if (!xc || xc_domain_max_vcpus(xc, domid, vcpus) < 0)
         return chaos__hv_fail(err, domid, "creating the vCPUs");
     return 0;
 }
@@ -132,9 +142,10 @@ int chaos__hv_domain_set_cpu_policy(struct chaos__hv *hv, uint32_t domid,
                                     struct chaos_error *err)
 {
     const bool restore = false, pae = true, itsc = false, nested = false;
+    xc_interface *xc = chaos__hv_xc(hv);
 
-    if (xc_cpuid_apply_policy(hv->xc, domid, restore, NULL, 0, pae, itsc,
-                              nested, NULL, NULL) < 0)
+    if (!xc || xc_cpuid_apply_policy(xc, domid, restore, NULL, 0, pae, itsc,
+                                     nested, NULL, NULL) < 0)
         return chaos__hv_fail(err, domid, "setting the CPUID policy");
     return 0;
 }
@@ -155,8 +166,9 @@ int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
                        const uint64_t *cpus, unsigned bits,
                        struct chaos_error *err)
 {
-    xc_cpumap_t hard = xc_cpumap_alloc(hv->xc);
-    int size = xc_get_cpumap_size(hv->xc), i, rc = 0;
+    xc_interface *xc = chaos__hv_xc(hv);
+    xc_cpumap_t hard = xc ? xc_cpumap_alloc(xc) : NULL;
+    int size = xc ? xc_get_cpumap_size(xc) : 0, i, rc = 0;
 
     if (!hard || size <= 0) {
         free(hard);
@@ -164,7 +176,7 @@ int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
     }
     for (i = 0; i < size && (unsigned)i < bits / 8; i++)
         hard[i] = (uint8_t)(cpus[i / 8] >> (i % 8 * 8));
-    if (xc_vcpu_setaffinity(hv->xc, domid, (int)vcpu, hard, NULL,
+    if (xc_vcpu_setaffinity(xc, domid, (int)vcpu, hard, NULL,
                             XEN_VCPUAFFINITY_HARD) < 0) {
         if (errno == EINVAL)
             rc = chaos__fail(err, CHAOS_EINVAL,

@@ -18,7 +18,8 @@ struct chaos__hv_port {
 int chaos__hv_port_alloc(struct chaos__hv *hv, uint32_t domid, uint32_t *port_r,
                          struct chaos_error *err)
 {
-    int port = xc_evtchn_alloc_unbound(hv->xc, domid, DOM0);
+    xc_interface *xc = chaos__hv_xc(hv);
+    int port = xc ? xc_evtchn_alloc_unbound(xc, domid, DOM0) : -1;
 
     if (port < 0)
         return chaos__hv_fail(err, domid, "allocating an event channel");

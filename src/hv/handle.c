@@ -77,8 +77,8 @@ int chaos__hv_open(chaos__hv_log_fn log, void *log_user,
         .log = log,
         .user = log_user,
     };
-    hv->xc = xc_interface_open(&hv->logger.xtl, &hv->logger.xtl, 0);
-    if (!hv->xc) {
+    hv->call = xencall_open(&hv->logger.xtl, 0);
+    if (!hv->call) {
         errnum = errno;
         free(hv);
         return fail_open(err, errnum);
@@ -93,8 +93,18 @@ void chaos__hv_close(struct chaos__hv *hv)
         return;
     if (hv->memory)
         xenforeignmemory_close(hv->memory);
-    xc_interface_close(hv->xc);
+    if (hv->xc)
+        xc_interface_close(hv->xc);
+    xencall_free_buffer(hv->call, hv->domctl);
+    xencall_close(hv->call);
     free(hv);
+}
+
+xc_interface *chaos__hv_xc(struct chaos__hv *hv)
+{
+    if (!hv->xc)
+        hv->xc = xc_interface_open(&hv->logger.xtl, &hv->logger.xtl, 0);
+    return hv->xc;
 }
 
 int chaos__hv_fail(struct chaos_error *err, uint32_t domid, const char *what)

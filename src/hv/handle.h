@@ -5,12 +5,14 @@
 
 #include "hv.h"
 
+#include <xencall.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
 
 #include <xentoollog.h>
 
 #define HV_REASON_MAX 256
+#define HV_PAYLOAD_MAX 2048
 
 /* First member: Xen's libraries hand it back to the logging functions. */
 struct hv_logger {
@@ -20,11 +22,35 @@ struct hv_logger {
     char reason[HV_REASON_MAX]; /* the last error that a library reported */
 };
 
+struct hv_domctl;
+
 struct chaos__hv {
-    xc_interface *xc;
+    xencall_handle *call;
+    struct hv_domctl *domctl;        /* allocated by the first domctl */
+    xc_interface *xc;                /* opened by chaos__hv_xc() */
     xenforeignmemory_handle *memory; /* opened by the first mapping */
     struct hv_logger logger;
 };
+
+/*
+ * libxenctrl, for all that domctl.c has not: it opens six more files, which
+ * takes as long as starting a guest.  NULL with errno when it cannot be
+ * opened.
+ */
+xc_interface *chaos__hv_xc(struct chaos__hv *hv);
+
+/* The memory of a domctl, which Xen can read and write. */
+struct hv_domctl {
+    struct xen_domctl call;
+    uint8_t payload[HV_PAYLOAD_MAX]; /* what a handle in `call` may point to */
+};
+
+/* An empty domctl on the domain, to be filled in: valid until the next one.
+ * NULL with errno when there is no memory for it. */
+struct hv_domctl *chaos__hv_domctl(struct chaos__hv *hv, uint32_t domid,
+                                   uint32_t command);
+/* Has Xen carry it out: what Xen answered, or -1 with errno. */
+int chaos__hv_domctl_run(struct chaos__hv *hv);
 
 int chaos__hv_memory_open(struct chaos__hv *hv, struct chaos_error *err);
 

@@ -10,13 +10,14 @@
 int chaos__hv_host_info(struct chaos__hv *hv, struct chaos__hv_host *host_r,
                         struct chaos_error *err)
 {
-    int version = xc_version(hv->xc, XENVER_version, NULL);
+    xc_interface *xc = chaos__hv_xc(hv);
+    int version = xc ? xc_version(xc, XENVER_version, NULL) : -1;
     xen_extraversion_t extra = "";
     xc_physinfo_t info = { 0 };
 
-    if (version < 0 || xc_physinfo(hv->xc, &info) < 0)
+    if (version < 0 || xc_physinfo(xc, &info) < 0)
         return chaos__hv_fail(err, 0, "reading Xen's version and memory");
-    xc_version(hv->xc, XENVER_extraversion, &extra);
+    xc_version(xc, XENVER_extraversion, &extra);
     snprintf(host_r->version, sizeof(host_r->version), "%d.%d%.*s",
              version >> 16, version & 0xffff, (int)sizeof(extra), extra);
     host_r->total_kb = info.total_pages * 4;
@@ -28,10 +29,13 @@ int chaos__hv_host_info(struct chaos__hv *hv, struct chaos__hv_host *host_r,
 int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
                        struct chaos_error *err)
 {
+    xc_interface *xc = chaos__hv_xc(hv);
     unsigned capacity = 64u << 10, size;
     uint32_t index;
     char *text = NULL, *larger;
 
+    if (!xc)
+        return chaos__hv_fail(err, 0, "reading Xen's log");
     /* The ring's size is not told: grow until the text leaves room. */
     for (;; capacity *= 2) {
         larger = realloc(text, (size_t)capacity + 1);
@@ -42,7 +46,7 @@ int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
         text = larger;
         size = capacity;
         index = 0;
-        if (xc_readconsolering(hv->xc, text, &size, 0, 0, &index) < 0) {
+        if (xc_readconsolering(xc, text, &size, 0, 0, &index) < 0) {
             free(text);
             return chaos__hv_fail(err, 0, "reading Xen's log");
         }
@@ -54,7 +58,7 @@ int chaos__hv_host_log(struct chaos__hv *hv, bool clear, char **text_r,
         char nothing;
         unsigned none = 0;
 
-        xc_readconsolering(hv->xc, &nothing, &none, 1, 0, NULL);
+        xc_readconsolering(xc, &nothing, &none, 1, 0, NULL);
     }
     *text_r = text;
     return 0;

@@ -58,7 +58,9 @@ static struct xc_dom_image *image_open(struct chaos__hv *hv,
                                        const void *kernel, size_t size,
                                        struct chaos_error *err)
 {
-    struct xc_dom_image *dom = xc_dom_allocate(hv->xc, command_line, NULL);
+    xc_interface *xc = chaos__hv_xc(hv);
+    struct xc_dom_image *dom =
+        xc ? xc_dom_allocate(xc, command_line, NULL) : NULL;
 
     hv->logger.reason[0] = '\0';
     if (!dom) {
@@ -85,7 +87,7 @@ int chaos__hv_unpack_kernel(struct chaos__hv *hv, const void *image,
     /* Parsing replaces the blob by the ELF file that it decompressed; it
      * asks what this Xen can run, not what the domain is. */
     dom->container_type = XC_DOM_HVM_CONTAINER;
-    if (xc_dom_boot_xen_init(dom, hv->xc, 0) < 0 ||
+    if (xc_dom_boot_xen_init(dom, dom->xch, 0) < 0 ||
         xc_dom_parse_image(dom) < 0 || !dom->kernel_blob) {
         rc = fail_image(hv, err,
                         "unpacking the kernel: neither an ELF file nor a "

@@ -17,7 +17,9 @@
 int chaos__hv_set_max_memory(struct chaos__hv *hv, uint32_t domid,
                              uint64_t max_kb, struct chaos_error *err)
 {
-    if (xc_domain_setmaxmem(hv->xc, domid, max_kb) < 0)
+    xc_interface *xc = chaos__hv_xc(hv);
+
+    if (!xc || xc_domain_setmaxmem(xc, domid, max_kb) < 0)
         return chaos__hv_fail(err, domid, "setting the memory limit");
     return 0;
 }
@@ -25,7 +27,9 @@ int chaos__hv_set_max_memory(struct chaos__hv *hv, uint32_t domid,
 int chaos__hv_set_paging_pool(struct chaos__hv *hv, uint32_t domid,
                               uint64_t size_kb, struct chaos_error *err)
 {
-    if (xc_set_paging_mempool_size(hv->xc, domid, size_kb << 10) < 0)
+    xc_interface *xc = chaos__hv_xc(hv);
+
+    if (!xc || xc_set_paging_mempool_size(xc, domid, size_kb << 10) < 0)
         return chaos__hv_fail(err, domid, "setting the paging pool");
     return 0;
 }
@@ -35,11 +39,13 @@ static int populate_batch(struct chaos__hv *hv, uint32_t domid, uint64_t first,
                           unsigned count, unsigned order,
                           xen_pfn_t extents[BATCH])
 {
+    xc_interface *xc = chaos__hv_xc(hv);
     unsigned i;
 
     for (i = 0; i < count; i++)
         extents[i] = first + ((uint64_t)i << order);
-    return xc_domain_populate_physmap(hv->xc, domid, count, order, 0, extents);
+    return xc ? xc_domain_populate_physmap(xc, domid, count, order, 0, extents)
+              : -1;
 }
 
 static void record_frames(uint64_t *frames, const xen_pfn_t *extents, int count,

@@ -39,7 +39,9 @@ int chaos__hv_set_param(struct chaos__hv *hv, uint32_t domid,
         [CHAOS__HV_IDENT_PT] = HVM_PARAM_IDENT_PT,
     };
 
-    if (xc_hvm_param_set(hv->xc, domid, numbers[param], value) < 0)
+    xc_interface *xc = chaos__hv_xc(hv);
+
+    if (!xc || xc_hvm_param_set(xc, domid, numbers[param], value) < 0)
         return chaos__hv_fail(err, domid, "setting an HVM parameter");
     return 0;
 }
@@ -48,6 +50,7 @@ int chaos__hv_set_memory_map(struct chaos__hv *hv, uint32_t domid,
                              const struct chaos__hv_memory_region *regions,
                              size_t count, struct chaos_error *err)
 {
+    xc_interface *xc = chaos__hv_xc(hv);
     struct e820entry map[REGIONS_MAX];
     size_t i;
 
@@ -60,7 +63,7 @@ int chaos__hv_set_memory_map(struct chaos__hv *hv, uint32_t domid,
             .size = regions[i].size,
             .type = regions[i].ram ? E820_RAM : E820_RESERVED,
         };
-    if (xc_domain_set_memory_map(hv->xc, domid, map, (uint32_t)count) < 0)
+    if (!xc || xc_domain_set_memory_map(xc, domid, map, (uint32_t)count) < 0)
         return chaos__hv_fail(err, domid, "setting the memory map");
     return 0;
 }
@@ -89,7 +92,8 @@ static int get_context(struct chaos__hv *hv, uint32_t domid,
                        uint8_t **context_r, size_t *size_r,
                        struct chaos_error *err)
 {
-    int size = xc_domain_hvm_getcontext(hv->xc, domid, NULL, 0);
+    xc_interface *xc = chaos__hv_xc(hv);
+    int size = xc ? xc_domain_hvm_getcontext(xc, domid, NULL, 0) : -1;
     uint8_t *context;
 
     if (size <= 0)
@@ -97,13 +101,30 @@ static int get_context(struct chaos__hv *hv, uint32_t domid,
     context = calloc(1, (size_t)size);
     if (!context)
         return chaos__fail_memory(err);
-    size = xc_domain_hvm_getcontext(hv->xc, domid, context, (uint32_t)size);
+    size = xc_domain_hvm_getcontext(xc, domid, context, (uint32_t)size);
     if (size <= 0) {
         free(context);
         return chaos__hv_fail(err, domid, "reading the vCPU state");
     }
     *context_r = context;
     *size_r = (size_t)size;
+    return 0;
+}
+
+static int set_context(struct chaos__hv *hv, uint32_t domid,
+                       const void *context, size_t size, const char *what,
+                       struct chaos_error *err)
+{
+    struct hv_domctl *domctl =
+        chaos__hv_domctl(hv, domid, XEN_DOMCTL_sethvmcontext);
+
+    if (!domctl)
+        return chaos__hv_fail(err, domid, what);
+    memcpy(domctl->payload, context, size);
+    domctl->call.u.hvmcontext.size = (uint32_t)size;
+    set_xen_guest_handle_raw(domctl->call.u.hvmcontext.buffer, domctl->payload);
+    if (chaos__hv_domctl_run(hv) < 0)
+        return chaos__hv_fail(err, domid, what);
     return 0;
 }
 
@@ -127,15 +148,16 @@ static int set_write_back(struct chaos__hv *hv, uint32_t domid, unsigned vcpus,
         .end_is = { HVM_SAVE_CODE(END), 0, 0 },
     };
     unsigned i;
+    int rc = 0;
 
+    _Static_assert(sizeof(context) <= HV_PAYLOAD_MAX, "room for it");
     context.mtrr.msr_mtrr_def_type = MTRR_WRITE_BACK | MTRR_ENABLE;
-    for (i = 0; i < vcpus; i++) {
+    for (i = 0; rc == 0 && i < vcpus; i++) {
         context.mtrr_is.instance = (uint16_t)i;
-        if (xc_domain_hvm_setcontext(hv->xc, domid, (uint8_t *)&context,
-                                     sizeof(context)) < 0)
-            return chaos__hv_fail(err, domid, "setting the memory types");
+        rc = set_context(hv, domid, &context, sizeof(context),
+                         "setting the memory types", err);
     }
-    return 0;
+    return rc;
 }
 
 int chaos__hv_pvh_prepare_vcpus(struct chaos__hv *hv, uint32_t domid,
@@ -205,9 +227,8 @@ int chaos__hv_pvh_set_entry(struct chaos__hv *hv, uint32_t domid,
         .end_is = { HVM_SAVE_CODE(END), 0, 0 },
     };
 
+    _Static_assert(sizeof(context) <= HV_PAYLOAD_MAX, "room for it");
     memcpy(&context.header, header->bytes, sizeof(context.header));
-    if (xc_domain_hvm_setcontext(hv->xc, domid, (uint8_t *)&context,
-                                 sizeof(context)) < 0)
-        return chaos__hv_fail(err, domid, "setting the vCPU state");
-    return 0;
+    return set_context(hv, domid, &context, sizeof(context),
+                       "setting the vCPU state", err);
 }

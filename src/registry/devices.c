@@ -234,6 +234,14 @@ static int add(struct chaos__registry *registry, struct chaos__slot *slot,
     return 0;
 }
 
+static const char *nameless(const struct chaos__slot *slot)
+{
+    return slot->state == CHAOS__SLOT_LINGERING
+               ? "a guest that was destroyed, and whose back end has not let "
+                 "go yet,"
+               : "a shell";
+}
+
 int chaos__registry_check_key(struct chaos__registry *registry,
                               const struct chaos__slot *slot,
                               const struct chaos__device *wanted,
@@ -246,6 +254,9 @@ int chaos__registry_check_key(struct chaos__registry *registry,
     if (!rival)
         return 0;
     owner = chaos__slot_at(registry, rival->slot);
+    /* It is the shell's own, which the guest takes: it has it already. */
+    if (owner == slot && rival->id == wanted->id)
+        return 0;
     if (taken_r)
         *taken_r = owner;
     return chaos__device_fail(wanted, rival,
@@ -253,9 +264,7 @@ int chaos__registry_check_key(struct chaos__registry *registry,
                               : owner && *owner->name &&
                                       chaos__slot_is_sound(owner)
                                   ? owner->name
-                                  : "a guest that was destroyed, "
-                                               "and whose back end has not "
-                                               "let go yet,",
+                                  : nameless(owner),
                               err);
 }
 

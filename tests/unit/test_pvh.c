@@ -196,11 +196,21 @@ static void prepares_domain(void **state)
     assert_true(now.has_vcpu_header);
     assert_int_equal(now.pages, 1024);
     assert_int_equal(now.max_pages, 2048);
-    assert_true(now.pool_kb >= 256 && now.pool_kb < 1024);
+    assert_true(now.pool_kb >= 128 + 64 + 2 * 64 && now.pool_kb < 1024);
     assert_false(now.has_entry);
     assert_true(now.paused);
     assert_int_equal(fake_hv_count(FAKE_HV_MAP), 1);
     assert_int_equal(fake_hv_count(FAKE_HV_POPULATE), 1);
+}
+
+/* Thousands of these are what a host is to hold: no more than twice the 60 KiB
+ * that it needs, and little more. */
+static void pool_of_small_guest(void **state)
+{
+    (void)state;
+    shape(1024, 1, true);
+    prepare();
+    assert_in_range(domain().pool_kb, 2 * 60, 136);
 }
 
 static void memory_map_of_small_guest(void **state)
@@ -644,6 +654,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(prepares_domain),
+        TEST(pool_of_small_guest),
         TEST(memory_map_of_small_guest),
         TEST(memory_map_of_large_guest),
         TEST(largest_low_guest),

@@ -6,6 +6,7 @@
  */
 #include "support.h"
 
+#include "registry/pools.h"
 #include "registry/registry.h"
 
 #include <setjmp.h>
@@ -39,7 +40,9 @@ static char *directory;
 struct change {
     const char *name;
     int (*make)(struct chaos__registry *registry);
-    bool keeps_b; /* whatever happens, "b" or its new name is there after */
+    bool keeps_b;     /* whatever happens, "b" or its new name is there after */
+    bool pools;       /* there is a pool with two shells before */
+    unsigned orphans; /* it leaves so many at most */
 };
 
 static void uuid_of(char letter, uint8_t uuid[16])
@@ -98,11 +101,118 @@ static int change_free(struct chaos__registry *registry)
     return -chaos__registry_free(registry, slot, NULL);
 }
 
+/* ----------------------------------------------------------------- pools */
+
+#define SHELLS 2
+
+static const uint64_t disk_key[2] = { 12, 34 }, mac_key[2] = { 56, 0 };
+
+static void flavor_of(char letter, uint8_t flavor[CHAOS__FLAVOR_SIZE])
+{
+    memset(flavor, letter, CHAOS__FLAVOR_SIZE);
+}
+
+static struct chaos__device device(unsigned kind, uint64_t key0, uint64_t key1)
+{
+    return (struct chaos__device){ .kind = (uint8_t)kind,
+                                   .key = { key0, key1 } };
+}
+
+/* A shell with an interface and a disk, of keys that nobody else has. */
+static bool offer_shell(struct chaos__registry *registry, char letter,
+                        uint32_t domid)
+{
+    struct chaos__device net = device(CHAOS__DEVICE_NET, 1000 + domid, 0);
+    struct chaos__device disk = device(CHAOS__DEVICE_BLOCK, 2000 + domid, 1);
+    uint8_t uuid[16], flavor[CHAOS__FLAVOR_SIZE];
+    const uint64_t frames[2] = { 7, 8 };
+    struct chaos__device *added;
+    struct chaos__slot *slot;
+
+    uuid_of(letter, uuid);
+    flavor_of('f', flavor);
+    return chaos__registry_reserve(registry, NULL, uuid, &slot, NULL, NULL) ==
+               0 &&
+           chaos__registry_set_domid(registry, slot, domid, NULL) == 0 &&
+           chaos__registry_add_device(registry, slot, &net, &added, NULL) ==
+               0 &&
+           chaos__registry_add_device(registry, slot, &disk, &added, NULL) ==
+               0 &&
+           chaos__registry_keep_frames(registry, slot, frames, 2, NULL) == 0 &&
+           chaos__pool_offer(registry, slot, flavor, NULL) == 0;
+}
+
+static bool add_pool(struct chaos__registry *registry, const char *name)
+{
+    uint8_t flavor[CHAOS__FLAVOR_SIZE];
+    struct chaos__pool *pool;
+
+    flavor_of(*name, flavor);
+    return chaos__pool_add(registry, name, flavor, &pool, NULL) == 0 &&
+           chaos__pool_set(registry, pool, 3, 1, NULL) == 0;
+}
+
+static int change_pool_add(struct chaos__registry *registry)
+{
+    return add_pool(registry, "g-pool") ? 0 : 1;
+}
+
+static int change_offer(struct chaos__registry *registry)
+{
+    return offer_shell(registry, 'z', 15) ? 0 : 1;
+}
+
+/* A guest that chooses all that it can. */
+static int change_claim(struct chaos__registry *registry)
+{
+    struct chaos__device wishes[2] = {
+        device(CHAOS__DEVICE_NET, mac_key[0], mac_key[1]),
+        device(CHAOS__DEVICE_BLOCK, disk_key[0], disk_key[1]),
+    };
+    uint8_t uuid[16];
+    struct chaos__claim claim = {
+        .name = "new", .uuid = uuid, .devices = wishes, .device_count = 2
+    };
+    struct chaos__slot *slot;
+    uint64_t *frames;
+
+    uuid_of('n', uuid);
+    flavor_of('f', claim.flavor);
+    if (chaos__pool_claim(registry, &claim, &slot, NULL, NULL) != 1 ||
+        chaos__registry_take_frames(registry, slot, 2, &frames, NULL) < 0 ||
+        chaos__registry_keep_config(registry, slot, "text", NULL) < 0)
+        return 1;
+    slot->has_shell_uuid = 0;
+    return -chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING,
+                                      NULL);
+}
+
+static int change_take(struct chaos__registry *registry)
+{
+    struct chaos__pool *pool = chaos__pool_by_name(registry, "f-pool");
+    struct chaos__slot *slot;
+
+    if (chaos__pool_take(registry, pool, &slot, NULL) != 1)
+        return 1;
+    return -chaos__registry_free(registry, slot, NULL);
+}
+
+static int change_pool_remove(struct chaos__registry *registry)
+{
+    return -chaos__pool_remove(registry,
+                               chaos__pool_by_name(registry, "f-pool"), NULL);
+}
+
 static const struct change changes[] = {
-    { "reserve", change_reserve, true },
-    { "reserve to running", change_run, true },
-    { "rename", change_rename, true },
-    { "free", change_free, false },
+    { "reserve", change_reserve, true, false, 1 },
+    { "reserve to running", change_run, true, false, 1 },
+    { "rename", change_rename, true, false, 1 },
+    { "free", change_free, false, false, 1 },
+    { "pool_add", change_pool_add, true, true, 0 },
+    { "reserve to pool_offer", change_offer, true, true, 1 },
+    { "pool_claim to running", change_claim, true, true, 1 },
+    { "pool_take", change_take, true, true, 1 },
+    { "pool_remove", change_pool_remove, true, true, SHELLS },
 };
 
 /* ----------------------------------------------------------- the child */
@@ -150,7 +260,7 @@ static long step_and_kill(const struct change *change, long steps)
 
 /* ------------------------------------------------------------ the check */
 
-static void make_registry(void)
+static void make_registry(const struct change *change)
 {
     struct chaos__registry *registry;
     struct chaos__slot *slot;
@@ -165,32 +275,43 @@ static void make_registry(void)
                                           CHAOS__SLOT_DYING, NULL),
                      0);
     assert_int_equal(chaos__registry_free(registry, slot, NULL), 0);
+    if (change->pools) {
+        assert_true(add_pool(registry, "f-pool"));
+        assert_true(offer_shell(registry, 'x', 13));
+        assert_true(offer_shell(registry, 'y', 14));
+    }
     chaos__registry_close(registry);
 }
 
 /* Takes what has no owner, as repair does. */
-static void undo_orphans(struct chaos__registry *registry)
+static void undo_orphans(struct chaos__registry *registry,
+                         const struct change *change)
 {
     struct chaos__slot *slot;
     unsigned count = 0;
 
     while ((slot = chaos__registry_next_orphan(registry))) {
-        assert_true(count++ < 1); /* one process died */
+        assert_true(count++ < change->orphans);
         assert_true(slot->state != CHAOS__SLOT_RUNNING);
+        assert_true(slot->state != CHAOS__SLOT_SHELL);
         assert_int_equal(chaos__registry_free(registry, slot, NULL), 0);
     }
 }
 
+/* Returns how many guests there are. */
 static unsigned check_slots(struct chaos__registry *registry,
                             const struct change *change, long at)
 {
     struct chaos__slot *slot = NULL;
     unsigned count = 0;
+    bool is_shell;
 
     while ((slot = chaos__registry_next(registry, slot))) {
-        count++;
-        if (chaos__registry_by_name(registry, slot->name) != slot ||
-            slot->state != CHAOS__SLOT_RUNNING ||
+        is_shell = slot->state == CHAOS__SLOT_SHELL;
+        count += !is_shell;
+        if (chaos__registry_by_name(registry, slot->name) !=
+                (is_shell ? NULL : slot) ||
+            (slot->state != CHAOS__SLOT_RUNNING && !is_shell) ||
             chaos__registry_by_domid(registry, slot->domid) != slot)
             fail_msg("%s, killed after %ld instructions: slot \"%s\" of "
                      "domain %d in state %u is not found",
@@ -200,6 +321,68 @@ static unsigned check_slots(struct chaos__registry *registry,
     return count;
 }
 
+static unsigned count_shells(struct chaos__registry *registry)
+{
+    struct chaos__slot *slot = NULL;
+    unsigned count = 0;
+
+    while ((slot = chaos__registry_next(registry, slot)))
+        count += slot->state == CHAOS__SLOT_SHELL;
+    return count;
+}
+
+static void wrong(const struct change *change, long at, const char *what)
+{
+    fail_msg("%s, killed after %ld instructions: %s", change->name, at, what);
+}
+
+/* What a guest from a shell has is the guest's, and of nobody else. */
+static void check_keys(struct chaos__registry *registry,
+                       const struct change *change, long at)
+{
+    struct chaos__device wanted[2] = {
+        device(CHAOS__DEVICE_NET, mac_key[0], mac_key[1]),
+        device(CHAOS__DEVICE_BLOCK, disk_key[0], disk_key[1]),
+    };
+    struct chaos__slot *guest = chaos__registry_by_name(registry, "new");
+    unsigned i;
+
+    for (i = 0; i < 2; i++)
+        if (chaos__registry_rival(registry, &wanted[i]) != guest)
+            wrong(change, at, "a key is not its guest's");
+    if (!guest && !reserve(registry, "nobody"))
+        wrong(change, at, "the UUID of a guest that is not is kept");
+}
+
+/* All shells can be taken, and then there is nothing of them. */
+static void take_shells(struct chaos__registry *registry,
+                        const struct change *change, long at)
+{
+    struct chaos__pool *pool = chaos__pool_by_name(registry, "f-pool");
+    unsigned shells = count_shells(registry), taken = 0;
+    struct chaos__slot *slot;
+
+    if (pool ? pool->ready != shells : shells > 0)
+        wrong(change, at, "a pool does not know its shells");
+    if (support_count_files(directory, "shell-") != shells)
+        wrong(change, at, "frames are kept, or lost");
+    if (pool && (pool->size != 3 || pool->low != 1))
+        wrong(change, at, "a pool has another size");
+    while (pool && chaos__pool_take(registry, pool, &slot, NULL) == 1) {
+        taken++;
+        assert_int_equal(chaos__registry_free(registry, slot, NULL), 0);
+    }
+    if (taken != shells)
+        wrong(change, at, "a shell is not found");
+    assert_int_equal(support_count_files(directory, "shell-"), 0);
+    assert_true(add_pool(registry, "f-pool"));
+    assert_true(add_pool(registry, "g-pool"));
+    assert_true(offer_shell(registry, 'x', 13));
+    assert_true(offer_shell(registry, 'y', 14));
+    assert_true(offer_shell(registry, 'z', 15));
+    assert_int_equal(chaos__pool_by_name(registry, "f-pool")->ready, 3);
+}
+
 static void check(const struct change *change, long at)
 {
     struct chaos__registry *registry;
@@ -207,7 +390,7 @@ static void check(const struct change *change, long at)
     char name[8];
 
     assert_int_equal(chaos__registry_open(directory, &registry, NULL), 0);
-    undo_orphans(registry);
+    undo_orphans(registry, change);
     used = check_slots(registry, change, at);
     if (change->keeps_b && !chaos__registry_by_name(registry, "b") &&
         !chaos__registry_by_name(registry, "other"))
@@ -226,6 +409,10 @@ static void check(const struct change *change, long at)
         assert_true(run_slot(registry, name, 20 + i));
     }
     assert_int_equal(check_slots(registry, change, at), used + 5);
+    if (change->pools) {
+        take_shells(registry, change, at);
+        check_keys(registry, change, at);
+    }
     chaos__registry_close(registry);
 }
 
@@ -233,7 +420,7 @@ static void dies_anywhere(const struct change *change)
 {
     long all, i, at;
 
-    make_registry();
+    make_registry(change);
     all = step_and_kill(change, 100L * 1000 * 1000);
     support_remove_directory(directory);
     if (all < 0) {
@@ -242,7 +429,7 @@ static void dies_anywhere(const struct change *change)
     }
     for (i = 0; i < DEATHS; i++) {
         at = all * i / DEATHS;
-        make_registry();
+        make_registry(change);
         step_and_kill(change, at);
         check(change, at);
         support_remove_directory(directory);
@@ -273,13 +460,44 @@ static void free_dies(void **state)
     dies_anywhere(&changes[3]);
 }
 
+static void pool_add_dies(void **state)
+{
+    (void)state;
+    dies_anywhere(&changes[4]);
+}
+
+static void offer_dies(void **state)
+{
+    (void)state;
+    dies_anywhere(&changes[5]);
+}
+
+static void claim_dies(void **state)
+{
+    (void)state;
+    dies_anywhere(&changes[6]);
+}
+
+static void take_dies(void **state)
+{
+    (void)state;
+    dies_anywhere(&changes[7]);
+}
+
+static void pool_remove_dies(void **state)
+{
+    (void)state;
+    dies_anywhere(&changes[8]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reserve_dies),
-        cmocka_unit_test(run_dies),
-        cmocka_unit_test(rename_dies),
-        cmocka_unit_test(free_dies),
+        cmocka_unit_test(reserve_dies),     cmocka_unit_test(run_dies),
+        cmocka_unit_test(rename_dies),      cmocka_unit_test(free_dies),
+        cmocka_unit_test(pool_add_dies),    cmocka_unit_test(offer_dies),
+        cmocka_unit_test(claim_dies),       cmocka_unit_test(take_dies),
+        cmocka_unit_test(pool_remove_dies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
  * leaves is what it found, or what the next process makes good. */
 #include "fake_dom0.h"
 #include "fake_hv.h"
-#include "support.h"
+#include "support_calls.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define CALLS_MAX 200 /* an operation with more never ends */
 
 static struct support_world *world;
 
@@ -85,17 +83,6 @@ static int rename_it(struct chaos *chaos, struct chaos_error *err)
     return chaos_guest_rename(chaos, domid, "h", err);
 }
 
-static int list(struct chaos *chaos, struct chaos_error *err)
-{
-    struct chaos_guest_info *guests;
-    size_t count;
-    int rc = chaos_guest_list(chaos, &guests, &count, err);
-
-    if (rc == 0)
-        free(guests);
-    return rc;
-}
-
 static int open_console(struct chaos *chaos, struct chaos_error *err)
 {
     struct chaos_console *console;
@@ -106,90 +93,12 @@ static int open_console(struct chaos *chaos, struct chaos_error *err)
     return rc;
 }
 
-typedef int (*operation_fn)(struct chaos *chaos, struct chaos_error *err);
-
-/* In a context of its own, which is closed after. */
-static int run(operation_fn operation, struct chaos_error *err)
-{
-    struct chaos *chaos = support_open(world);
-    int rc = operation(chaos, err);
-
-    chaos_close(chaos);
-    return rc;
-}
-
-static void must(operation_fn operation)
-{
-    struct chaos_error err;
-
-    if (run(operation, &err) < 0)
-        fail_msg("%s", err.message);
-}
-
-/* The guest that exists under a name; 0: none. */
-static uint32_t look_up(const char *name)
-{
-    struct chaos *chaos = support_open(world);
-    struct chaos_error err;
-    uint32_t found = 0;
-
-    if (chaos_guest_find(chaos, name, &found, &err) < 0)
-        found = 0;
-    chaos_close(chaos);
-    return found;
-}
-
 static void assert_nothing_left(unsigned n, const char *how)
 {
-    bool clean = fake_hv_check_clean();
-
-    if (!clean || support_count_slots(world) ||
-        support_count_files(world->run_dir, "guest-"))
-        fail_msg("call %u (%s) of type=%s left something: %u slots, %u files",
-                 n, how, flavor->type, support_count_slots(world),
-                 support_count_files(world->run_dir, "guest-"));
+    if (!support_is_empty(world))
+        fail_msg("call %u (%s) of type=%s left something", n, how,
+                 flavor->type);
 }
-
-static void assert_says_why(const struct chaos_error *err, int rc)
-{
-    assert_true(rc < 0);
-    assert_int_equal(err->code, rc);
-    assert_string_not_equal(err->message, "");
-}
-
-/* ---------------------------------------------------------------- deaths */
-
-struct death {
-    operation_fn operation;
-    unsigned n;
-    enum fake_hv_death when;
-};
-
-static int die(void *user)
-{
-    const struct death *death = user;
-    struct chaos *chaos = support_open(world);
-
-    fake_hv_die_at(death->n, death->when);
-    return death->operation(chaos, NULL) == 0 ? 0 : 1;
-}
-
-/* True while there is an n-th call to die at. */
-static bool dies(operation_fn operation, unsigned n, enum fake_hv_death when)
-{
-    struct death death = { operation, n, when };
-    int r = support_in_child(die, &death);
-
-    fake_hv_die_at(0, FAKE_HV_BEFORE);
-    assert_true(n < CALLS_MAX);
-    if (r > 0)
-        fail_msg("the operation fails without a cause: %d", r);
-    return r < 0;
-}
-
-#define FOR_DEATHS(when)                                                       \
-    for (enum fake_hv_death when = FAKE_HV_BEFORE; when <= FAKE_HV_AFTER;      \
-         when++)
 
 /* --------------------------------------------------------------- creating */
 
@@ -201,22 +110,22 @@ static void create_fails_anywhere(void **state)
 
     (void)state;
     for (flavor = flavors; flavor < flavors + FLAVORS; flavor++) {
-        for (n = 1; n < CALLS_MAX; n++) {
+        for (n = 1; n < SUPPORT_CALLS_MAX; n++) {
             memset(&err, 0, sizeof(err));
             fake_hv_reset_counts();
             fake_hv_fail_at(n, CHAOS_EBUSY - (int)(n % 2)); /* or ENOTSUP */
-            rc = run(create, &err);
+            rc = support_run(world, create, &err);
             calls = fake_hv_count_fallible();
             fake_hv_fail_at(0, 0);
             if (calls < n)
                 break;
-            assert_says_why(&err, rc);
+            support_assert_says_why(&err, rc);
             assert_nothing_left(n, "fails");
         }
         assert_int_equal(rc, 0);
         assert_true(n > 5);
-        domid = look_up("g");
-        must(destroy);
+        domid = support_find(world, "g");
+        support_must(world, destroy);
         assert_nothing_left(0, "destroyed");
     }
 }
@@ -230,22 +139,22 @@ static void create_loses_xen_anywhere(void **state)
 
     (void)state;
     for (flavor = flavors; flavor < flavors + FLAVORS; flavor++) {
-        for (n = 1; n < CALLS_MAX; n++) {
+        for (n = 1; n < SUPPORT_CALLS_MAX; n++) {
             memset(&err, 0, sizeof(err));
             fake_hv_reset_counts();
             fake_hv_fail_from(n, CHAOS_ENOXEN);
-            rc = run(create, &err);
+            rc = support_run(world, create, &err);
             calls = fake_hv_count_fallible();
             fake_hv_fail_from(0, 0);
             if (calls < n)
                 break;
-            assert_says_why(&err, rc);
-            must(list);
+            support_assert_says_why(&err, rc);
+            support_must(world, support_list);
             assert_nothing_left(n, "lost");
         }
         assert_int_equal(rc, 0);
-        domid = look_up("g");
-        must(destroy);
+        domid = support_find(world, "g");
+        support_must(world, destroy);
     }
 }
 
@@ -254,22 +163,22 @@ static void create_dies_anywhere(void **state)
     unsigned n;
 
     (void)state;
-    FOR_DEATHS(when)
+    SUPPORT_FOR_DEATHS(when)
     for (flavor = flavors; flavor < flavors + FLAVORS; flavor++) {
-        for (n = 1; dies(create, n, when); n++) {
-            must(list);
-            if (look_up("g")) {
+        for (n = 1; support_dies(world, create, n, when); n++) {
+            support_must(world, support_list);
+            if (support_find(world, "g")) {
                 /* Only the last step, closing, is behind a whole guest. */
                 assert_int_equal(support_slot(world, "g").state,
                                  CHAOS__SLOT_RUNNING);
-                domid = look_up("g");
-                must(destroy);
+                domid = support_find(world, "g");
+                support_must(world, destroy);
             }
             assert_nothing_left(n, "dies");
         }
-        domid = look_up("g");
+        domid = support_find(world, "g");
         assert_int_not_equal(domid, 0);
-        must(destroy);
+        support_must(world, destroy);
     }
 }
 
@@ -280,18 +189,18 @@ static void repair_dies(const struct flavor *of)
     bool more;
 
     flavor = of;
-    FOR_DEATHS(when)
-    for (n = 1; dies(create, n, FAKE_HV_AFTER); n++) {
+    SUPPORT_FOR_DEATHS(when)
+    for (n = 1; support_dies(world, create, n, FAKE_HV_AFTER); n++) {
         for (m = 1, more = true; more; m++)
-            more = dies(list, m, when);
-        domid = look_up("g");
+            more = support_dies(world, support_list, m, when);
+        domid = support_find(world, "g");
         if (domid)
-            must(destroy);
+            support_must(world, destroy);
         assert_nothing_left(n, "repaired");
     }
-    domid = look_up("g");
+    domid = support_find(world, "g");
     if (domid)
-        must(destroy);
+        support_must(world, destroy);
     assert_nothing_left(0, "repaired");
 }
 
@@ -307,44 +216,45 @@ static void repair_dies_anywhere(void **state)
 static void make_guest(const struct flavor *of)
 {
     flavor = of;
-    must(create);
-    domid = look_up("g");
+    support_must(world, create);
+    domid = support_find(world, "g");
     assert_int_not_equal(domid, 0);
 }
 
 /* The guest is whole and can be worked with, or it is gone. */
 static void assert_whole_or_gone(unsigned n, const char *how)
 {
-    must(list);
-    domid = look_up("g");
+    support_must(world, support_list);
+    domid = support_find(world, "g");
     if (!domid)
-        domid = look_up("h");
+        domid = support_find(world, "h");
     if (domid) {
         assert_true(fake_hv_domain(domid).has_entry);
-        must(shut_down);
-        must(open_console);
-        must(destroy);
+        support_must(world, shut_down);
+        support_must(world, open_console);
+        support_must(world, destroy);
     }
     assert_nothing_left(n, how);
 }
 
-static void fails_anywhere(const struct flavor *of, operation_fn operation)
+static void fails_anywhere(const struct flavor *of,
+                           support_operation_fn operation)
 {
     struct chaos_error err;
     unsigned n, calls;
     int rc;
 
     for (n = 1;; n++) {
-        assert_true(n < CALLS_MAX);
+        assert_true(n < SUPPORT_CALLS_MAX);
         make_guest(of);
         memset(&err, 0, sizeof(err));
         fake_hv_reset_counts();
         fake_hv_fail_at(n, CHAOS_EFAILED);
-        rc = run(operation, &err);
+        rc = support_run(world, operation, &err);
         fake_hv_fail_at(0, 0);
         calls = fake_hv_count_fallible();
         if (calls >= n)
-            assert_says_why(&err, rc);
+            support_assert_says_why(&err, rc);
         else
             assert_int_equal(rc, 0);
         assert_whole_or_gone(n, "fails");
@@ -353,15 +263,16 @@ static void fails_anywhere(const struct flavor *of, operation_fn operation)
     }
 }
 
-static void dies_anywhere(const struct flavor *of, operation_fn operation)
+static void dies_anywhere(const struct flavor *of,
+                          support_operation_fn operation)
 {
     bool more = true;
     unsigned n;
 
-    FOR_DEATHS(when)
+    SUPPORT_FOR_DEATHS(when)
     for (n = 1, more = true; more; n++) {
         make_guest(of);
-        more = dies(operation, n, when);
+        more = support_dies(world, operation, n, when);
         assert_whole_or_gone(n, "dies");
     }
 }
@@ -423,13 +334,13 @@ static void destroy_dies_with_late_back_ends(void **state)
     unsigned n, i;
 
     (void)state;
-    FOR_DEATHS(when)
+    SUPPORT_FOR_DEATHS(when)
     for (n = 1, more = true; more; n++) {
         make_guest(WITH_DEVICES);
         fake_backend_set_lag(12);
-        more = dies(destroy, n, when);
+        more = support_dies(world, destroy, n, when);
         for (i = 0; i < 8; i++)
-            must(list);
+            support_must(world, support_list);
         fake_backend_set_lag(0);
         assert_whole_or_gone(n, "dies, and back ends are late");
     }
@@ -441,12 +352,13 @@ static void restart_fails(const struct flavor *of)
     unsigned n, calls;
 
     for (n = 1;; n++) {
-        assert_true(n < CALLS_MAX);
+        assert_true(n < SUPPORT_CALLS_MAX);
         make_guest(of);
         fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
         fake_hv_reset_counts();
         fake_hv_fail_at(n, CHAOS_EFAILED);
-        run(list, NULL); /* tells of some failures, logs others */
+        support_run(world, support_list,
+                    NULL); /* tells of some failures, logs others */
         fake_hv_fail_at(0, 0);
         calls = fake_hv_count_fallible();
         assert_whole_or_gone(n, "fails");
@@ -467,11 +379,11 @@ static void restart_dies(const struct flavor *of)
     bool more = true;
     unsigned n;
 
-    FOR_DEATHS(when)
+    SUPPORT_FOR_DEATHS(when)
     for (n = 1, more = true; more; n++) {
         make_guest(of);
         fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
-        more = dies(list, n, when);
+        more = support_dies(world, support_list, n, when);
         assert_whole_or_gone(n, "dies");
     }
 }
@@ -493,7 +405,7 @@ static void stubborn_orphan_is_tried_again(void **state)
 
     (void)state;
     flavor = BARE;
-    assert_true(dies(create, 6, FAKE_HV_BEFORE));
+    assert_true(support_dies(world, create, 6, FAKE_HV_BEFORE));
     chaos = support_open(w);
     fake_hv_fail_next(FAKE_HV_DOMAIN_DESTROY, CHAOS_EFAILED);
     assert_int_equal(chaos_guest_list(chaos, &guests, &count, NULL), 0);
@@ -511,10 +423,7 @@ static void stubborn_orphan_is_tried_again(void **state)
 
 /* Calls of a cold create of a small PVH guest with noxs and without devices:
  * an upper bound, to be lowered when one is saved. */
-static const struct {
-    enum fake_hv_call call;
-    unsigned count;
-} cold_create[] = {
+static const struct support_count cold_create[] = {
     { FAKE_HV_OPEN, 1 },
     { FAKE_HV_DOMAIN_CREATE, 1 },
     { FAKE_HV_DOMAIN_CREATE_VCPUS, 1 },
@@ -533,30 +442,16 @@ static const struct {
     { FAKE_HV_CLOSE, 1 },
 };
 
-static unsigned allowed(enum fake_hv_call call)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof(cold_create) / sizeof(cold_create[0]); i++)
-        if (cold_create[i].call == call)
-            return cold_create[i].count;
-    return 0;
-}
-
 static void counts_of_a_cold_create(void **state)
 {
-    enum fake_hv_call call;
-
     (void)state;
     flavor = BARE;
     fake_hv_reset_counts();
-    must(create);
-    for (call = 0; call < FAKE_HV_CALL_COUNT; call++)
-        if (fake_hv_count(call) != allowed(call))
-            fail_msg("%s: %u calls, not %u", fake_hv_call_name(call),
-                     fake_hv_count(call), allowed(call));
-    domid = look_up("g");
-    must(destroy);
+    support_must(world, create);
+    support_assert_counts(cold_create,
+                          sizeof(cold_create) / sizeof(cold_create[0]));
+    domid = support_find(world, "g");
+    support_must(world, destroy);
 }
 
 static int setup(void **state)
