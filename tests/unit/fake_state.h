@@ -35,6 +35,7 @@ struct fake_bridge {
 struct fake_loop {
     bool is_used, is_bound, is_writable;
     uint32_t number;
+    uint64_t id[2]; /* of its file */
     int owner_pid; /* the process that has it open; 0: none */
     unsigned backends;
     uint64_t sectors;
