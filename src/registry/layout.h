@@ -74,6 +74,13 @@ int chaos__registry_allocate(const struct chaos__registry *registry,
 int chaos__registry_fail_full(const struct chaos__registry *registry,
                               const char *what, struct chaos_error *err);
 
+/* Opens a file that is there, and does no more: 0 or a negative errno. */
+int chaos__registry_open_file(const char *run_dir,
+                              struct chaos__registry **registry_r);
+/* Checks an open file, and maps it; a new one gets its size and header. */
+int chaos__registry_check_and_map(struct chaos__registry *registry,
+                                  struct chaos_error *err);
+
 /* kept.c: removes what is kept for a slot, if anything. */
 void chaos__registry_drop_kept(struct chaos__registry *registry,
                                struct chaos__slot *slot);
@@ -111,6 +118,10 @@ void chaos__pool_unlink(struct chaos__registry *registry,
 void chaos__pools_clear(struct chaos__registry *registry);
 
 /* registry.c */
+
+/* Under the lock, outside of a change: a free slot, not yet taken. */
+int chaos__peek_free(struct chaos__registry *registry, unsigned *number_r,
+                     struct chaos_error *err);
 
 /* Under the lock; `name` and `uuid` may be NULL. */
 int chaos__registry_check_free(struct chaos__registry *registry,

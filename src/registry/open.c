@@ -182,12 +182,20 @@ static int map_file(struct chaos__registry *registry,
     return check_header(registry, status, err);
 }
 
+int chaos__registry_check_and_map(struct chaos__registry *registry,
+                                  struct chaos_error *err)
+{
+    struct stat status;
+    int rc = check_size(registry, &status, err);
+
+    return rc < 0 ? rc : map_file(registry, &status, err);
+}
+
 int chaos__registry_open(const char *run_dir,
                          struct chaos__registry **registry_r,
                          struct chaos_error *err)
 {
     struct chaos__registry *registry = calloc(1, sizeof(*registry));
-    struct stat status;
     int rc;
 
     if (!registry || !(registry->dir = strdup(run_dir))) {
@@ -204,9 +212,7 @@ int chaos__registry_open(const char *run_dir,
                                run_dir);
         goto out;
     }
-    rc = check_size(registry, &status, err);
-    if (rc == 0)
-        rc = map_file(registry, &status, err);
+    rc = chaos__registry_check_and_map(registry, err);
     chaos__registry_unlock(registry);
     if (rc == 0) {
         *registry_r = registry;
@@ -215,6 +221,28 @@ int chaos__registry_open(const char *run_dir,
 out:
     chaos__registry_close(registry);
     return rc;
+}
+
+int chaos__registry_open_file(const char *run_dir,
+                              struct chaos__registry **registry_r)
+{
+    struct chaos__registry *registry = calloc(1, sizeof(*registry));
+    char path[4096];
+    int errnum = ENOMEM;
+
+    if (!registry || !(registry->dir = strdup(run_dir))) {
+        free(registry);
+        return -errnum;
+    }
+    snprintf(path, sizeof(path), "%s/registry", run_dir);
+    registry->fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (registry->fd >= 0) {
+        *registry_r = registry;
+        return 0;
+    }
+    errnum = errno;
+    chaos__registry_close(registry);
+    return -errnum;
 }
 
 void chaos__registry_close(struct chaos__registry *registry)

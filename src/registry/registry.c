@@ -51,7 +51,7 @@ static bool is_free(struct chaos__registry *registry, unsigned number)
 }
 
 /* A free slot, not yet taken off the list. */
-static int peek_free(struct chaos__registry *registry, unsigned *number_r,
+int chaos__peek_free(struct chaos__registry *registry, unsigned *number_r,
                      struct chaos_error *err)
 {
     struct chaos__layout *map = registry->map;
@@ -88,7 +88,7 @@ static int reserve(struct chaos__registry *registry, const char *name,
     struct chaos__slot *slot;
     uint16_t next_free;
     unsigned number;
-    int rc = peek_free(registry, &number, err);
+    int rc = chaos__peek_free(registry, &number, err);
 
     if (rc < 0)
         return rc;
@@ -340,6 +340,18 @@ struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
     if (chaos__registry_lock(registry, NULL) < 0)
         return NULL;
     slot = chaos__find_name(registry, name);
+    chaos__registry_unlock(registry);
+    return slot;
+}
+
+struct chaos__slot *chaos__registry_by_uuid(struct chaos__registry *registry,
+                                            const uint8_t *uuid)
+{
+    struct chaos__slot *slot;
+
+    if (chaos__registry_lock(registry, NULL) < 0)
+        return NULL;
+    slot = chaos__find_uuid(registry, uuid);
     chaos__registry_unlock(registry);
     return slot;
 }
