@@ -37,11 +37,11 @@ struct chaos_recovered {
     uint32_t domid;
     char name[CHAOS_NAME_MAX + 1]; /* "": a shell */
     uint8_t uuid[16];
-    uint8_t what;       /* enum chaos_recovered_what */
-    uint8_t type;       /* enum chaos_guest_type */
-    uint8_t has_config; /* 1: its configuration is there */
+    uint8_t what;                     /* enum chaos_recovered_what */
+    uint8_t type;                     /* enum chaos_guest_type */
+    uint8_t has_config;               /* 1: its configuration is there */
     uint8_t has_console, has_control; /* 1: these pages were found */
-    uint32_t vifs, disks; /* that were found */
+    uint32_t vifs, disks;             /* that were found */
     int code; /* 0, or a CHAOS_E*: what is wrong with it is in the message */
     char message[CHAOS_ERROR_MESSAGE_MAX];
 };
