@@ -14,7 +14,7 @@
 /* What is read of a device, as text. */
 struct nodes {
     char state[TEXT_SIZE], port[TEXT_SIZE], references[2][TEXT_SIZE];
-    char mac[TEXT_SIZE];                        /* network */
+    char mac[TEXT_SIZE]; /* network */
     char mode[TEXT_SIZE], device[TEXT_SIZE], device_type[TEXT_SIZE]; /* disk */
 };
 
@@ -47,7 +47,8 @@ static unsigned take_names(const char *names, bool is_net,
     for (; *names && count < most; names += strlen(names) + 1) {
         id = number_of(names, 10);
         if (id != 0 || strcmp(names, "0") == 0)
-            found[count++] = (struct chaos__found){ .is_net = is_net, .id = id };
+            found[count++] =
+                (struct chaos__found){ .is_net = is_net, .id = id };
     }
     if (count > 0)
         qsort(found, count, sizeof(*found), compare_ids);
@@ -69,8 +70,8 @@ static int list(struct chaos__store *store, uint32_t domid,
     if (rc < 0)
         return rc;
     count = take_names(vifs, true, found, CHAOS__VIFS_MAX);
-    return (int)(count + take_names(vbds, false, found + count,
-                                    CHAOS__DISKS_MAX));
+    return (int)(count +
+                 take_names(vbds, false, found + count, CHAOS__DISKS_MAX));
 }
 
 static void read_front(struct chaos__store *store, const struct chaos__end *end,

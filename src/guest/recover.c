@@ -20,7 +20,7 @@ struct known {
     struct by_uuid {
         uint8_t uuid[CHAOS__HANDLE_SIZE];
         int number; /* in the arrays above */
-    } *by_uuid;     /* sorted */
+    } * by_uuid;    /* sorted */
     size_t by_uuid_count;
 };
 
@@ -80,8 +80,7 @@ static int read_known(struct chaos *chaos, struct known *known,
     if (!known->configs || !known->by_uuid)
         return chaos__fail_memory(err);
     for (i = 0; i < known->count; i++) {
-        snprintf(source, sizeof(source), "guest-%u.cfg",
-                 known->kept[i].number);
+        snprintf(source, sizeof(source), "guest-%u.cfg", known->kept[i].number);
         if (chaos_config_parse(chaos, known->kept[i].text, source,
                                &known->configs[i], &why) < 0) {
             known->configs[i] = NULL;
@@ -136,7 +135,8 @@ static bool is_shell(const struct chaos__hv_domain *domain)
  * ports it can, but they are its own whatever they are.  The control page
  * lies below the device page (src/build/pvh.c).  Those of a PV guest are
  * written down nowhere. */
-static int find_pages(struct chaos *chaos, const struct chaos__hv_domain *domain,
+static int find_pages(struct chaos *chaos,
+                      const struct chaos__hv_domain *domain,
                       struct chaos__slot *slot, struct chaos_error *err)
 {
     uint64_t console = 0, console_port = 0, devices = 0, control_port = 0;
@@ -202,8 +202,7 @@ static int adopt(struct chaos *chaos, struct chaos__slot *wanted,
 
     if (rc != CHAOS_EEXIST || !*wanted->name)
         return rc;
-    snprintf(wanted->name, sizeof(wanted->name), "recovered-%u",
-             wanted->domid);
+    snprintf(wanted->name, sizeof(wanted->name), "recovered-%u", wanted->domid);
     return chaos__registry_adopt(chaos->registry, wanted, number, slot_r, err);
 }
 
@@ -294,8 +293,7 @@ static int look_again(struct chaos *chaos, struct chaos__hv_domain *domain,
     rc = chaos__hv_domain_info(chaos->hv, domain->domid, domain, err);
     if (rc < 0)
         return rc;
-    return domain->dying ||
-                   memcmp(domain->handle, handle, sizeof(handle)) != 0
+    return domain->dying || memcmp(domain->handle, handle, sizeof(handle)) != 0
                ? CHAOS_ENOGUEST
                : 0;
 }

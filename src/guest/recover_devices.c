@@ -40,9 +40,9 @@ static void fill_net(struct chaos__device *record,
                      const struct chaos_config *config)
 {
     static const struct chaos__vif unknown;
-    const struct chaos__vif *vif =
-        config && found->id < config->vif_count ? &config->vifs[found->id]
-                                                : &unknown;
+    const struct chaos__vif *vif = config && found->id < config->vif_count
+                                       ? &config->vifs[found->id]
+                                       : &unknown;
 
     record->kind = CHAOS__DEVICE_NET;
     record->use = CHAOS__USE_ALONE;
@@ -104,8 +104,8 @@ static void fill_block(struct chaos__device *record,
     record->is_cdrom = found->is_cdrom;
     record->major = found->major;
     record->minor = found->minor;
-    record->loop = found->major == LOOP_MAJOR ? (int32_t)found->minor
-                                              : CHAOS__LOOP_NONE;
+    record->loop =
+        found->major == LOOP_MAJOR ? (int32_t)found->minor : CHAOS__LOOP_NONE;
     memcpy(record->name, found->vdev, sizeof(record->name));
     learn_key(record, found, note);
 }

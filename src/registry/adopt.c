@@ -66,9 +66,8 @@ int chaos__registry_put_aside(const char *run_dir, char *path_r, size_t size,
     if (rc == -EISDIR || rc == -ELOOP || rc == -ENXIO)
         return rename_file(run_dir, path, path_r, size, err);
     if (rc < 0)
-        return rc == -ENOENT
-                   ? 0
-                   : chaos__fail_errno(err, -rc, "opening %s", path);
+        return rc == -ENOENT ? 0
+                             : chaos__fail_errno(err, -rc, "opening %s", path);
     rc = put_open_file_aside(registry, path, path_r, size, err);
     chaos__registry_close(registry);
     return rc;
@@ -82,8 +81,8 @@ static int grow_to(struct chaos__registry *registry, unsigned number,
 {
     struct chaos__layout *map = registry->map;
     unsigned used = chaos__used(registry);
-    const size_t first =
-        offsetof(struct chaos__layout, slots) + (used + 1) * sizeof(*map->slots);
+    const size_t first = offsetof(struct chaos__layout, slots) +
+                         (used + 1) * sizeof(*map->slots);
     int rc;
 
     if (number <= used)
@@ -201,9 +200,8 @@ int chaos__registry_adopt(struct chaos__registry *registry,
 
     if (rc < 0)
         return rc;
-    rc = chaos__registry_check_free(registry,
-                                    *wanted->name ? wanted->name : NULL,
-                                    wanted->uuid, NULL, err);
+    rc = chaos__registry_check_free(
+        registry, *wanted->name ? wanted->name : NULL, wanted->uuid, NULL, err);
     if (rc == 0)
         rc = adopt(registry, wanted, number, slot_r, err);
     chaos__registry_unlock(registry);

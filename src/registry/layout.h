@@ -68,8 +68,7 @@ _Static_assert(sizeof(struct chaos__pool) == 1024, "four pools a page");
  * to be used: writing to a page that it has no room for would kill the
  * process. */
 int chaos__registry_allocate(const struct chaos__registry *registry,
-                             off_t offset, off_t size,
-                             struct chaos_error *err);
+                             off_t offset, off_t size, struct chaos_error *err);
 /* CHAOS_ENOMEM: there is no room left for `what`. */
 int chaos__registry_fail_full(const struct chaos__registry *registry,
                               const char *what, struct chaos_error *err);

@@ -87,13 +87,12 @@ static int allocate_all(const struct chaos__registry *registry, unsigned used,
 {
     const size_t slots = (used + 1) * sizeof(struct chaos__slot);
     const size_t devices = (used_devices + 1) * sizeof(struct chaos__device);
-    int rc = chaos__registry_allocate(registry, 0, (off_t)(HEAD_SIZE + slots),
-                                      err);
+    int rc =
+        chaos__registry_allocate(registry, 0, (off_t)(HEAD_SIZE + slots), err);
 
     if (rc == 0)
-        rc = chaos__registry_allocate(registry, KEYS_AT,
-                                      (off_t)(DEVICES_AT - KEYS_AT + devices),
-                                      err);
+        rc = chaos__registry_allocate(
+            registry, KEYS_AT, (off_t)(DEVICES_AT - KEYS_AT + devices), err);
     return rc;
 }
 
@@ -165,8 +164,8 @@ static bool is_new(const struct chaos__layout *map)
            map->used_devices == 0 && map->slots[1].state == CHAOS__SLOT_FREE;
 }
 
-static int map_file(struct chaos__registry *registry,
-                    const struct stat *status, struct chaos_error *err)
+static int map_file(struct chaos__registry *registry, const struct stat *status,
+                    struct chaos_error *err)
 {
     registry->map = mmap(NULL, sizeof(struct chaos__layout),
                          PROT_READ | PROT_WRITE, MAP_SHARED, registry->fd, 0);

@@ -183,8 +183,8 @@ bool chaos__pool_link(struct chaos__registry *registry,
     if (!pool)
         return false;
     last = chaos__slot_at(registry, pool->last);
-    if (pool->last && (!last || !is_shell_of(registry, last, pool) ||
-                       last->next != 0)) {
+    if (pool->last &&
+        (!last || !is_shell_of(registry, last, pool) || last->next != 0)) {
         registry->is_broken = true;
         return true;
     }

@@ -136,8 +136,7 @@ static struct chaos__slot *look_up_domid(struct chaos__registry *registry,
                                          uint32_t domid, bool *is_broken_r)
 {
     struct chaos__slot *slot;
-    unsigned number =
-        domid < CHAOS__SLOTS ? registry->map->by_domid[domid] : 0;
+    unsigned number = domid < CHAOS__SLOTS ? registry->map->by_domid[domid] : 0;
 
     slot = chaos__slot_at(registry, number);
     if (slot && (slot->domid != domid || !chaos__slot_is_sound(slot)))

@@ -287,9 +287,8 @@ static int fail_answer(const struct chaos__store *store,
 {
     static const char *const doing[] = {
         [TYPE_DIRECTORY] = "listing", [TYPE_READ] = "reading",
-        [TYPE_WATCH] = "watching",
-        [TYPE_UNWATCH] = "watching", [TYPE_WRITE] = "writing",
-        [TYPE_RM] = "removing",
+        [TYPE_WATCH] = "watching",    [TYPE_UNWATCH] = "watching",
+        [TYPE_WRITE] = "writing",     [TYPE_RM] = "removing",
     };
 
     /* The answer is errno's name, as text. */

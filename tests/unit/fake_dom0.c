@@ -414,9 +414,9 @@ int chaos__dom0_disk_geometry(const struct chaos__dom0_disk *disk,
     if (disk->loop_fd < 0 || !loop)
         fake_offence("the size of a disk that has no loop device");
     else if (rc == 0)
-        *geometry_r = (struct chaos__dom0_geometry){
-            .sectors = loop->sectors, .sector_size = 512, .can_discard = true
-        };
+        *geometry_r = (struct chaos__dom0_geometry){ .sectors = loop->sectors,
+                                                     .sector_size = 512,
+                                                     .can_discard = true };
     return fake_leave(&this_call, rc);
 }
 

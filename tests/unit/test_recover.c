@@ -216,8 +216,8 @@ static void run_dir_is_gone(void **state)
     free(list);
     check_devices(domid, false);
     check_rivals();
-    assert_int_equal(
-        chaos_console_open(world->chaos, domid, &console, &err), 0);
+    assert_int_equal(chaos_console_open(world->chaos, domid, &console, &err),
+                     0);
     chaos_console_close(console);
     assert_int_equal(chaos_console_open(world->chaos, pv, &console, &err),
                      CHAOS_ENOTSUP);
@@ -239,9 +239,9 @@ static void configurations_stay_where_they_are(void **state)
     }
     for (i = 0; i < 20; i += 3) {
         snprintf(name, sizeof(name), "g%u", i);
-        assert_int_equal(chaos_guest_destroy(world->chaos,
-                                             support_find(world, name), &err),
-                         0);
+        assert_int_equal(
+            chaos_guest_destroy(world->chaos, support_find(world, name), &err),
+            0);
     }
     lose_registry();
     /* Somebody has taken a slot meanwhile. */
@@ -282,8 +282,7 @@ static void shells(void **state)
     size_t count, i, ended = 0;
 
     (void)state;
-    assert_int_equal(chaos_pool_add(world->chaos, config, NULL, pool, &err),
-                     0);
+    assert_int_equal(chaos_pool_add(world->chaos, config, NULL, pool, &err), 0);
     assert_int_equal(chaos_pool_fill(world->chaos, pool, 3, &err), 0);
     assert_int_equal(chaos_guest_create(world->chaos, config,
                                         CHAOS_CREATE_PAUSED, &domid, &err),
@@ -487,8 +486,7 @@ static void make_all(bool forget_all)
     with_devices(more, sizeof(more));
     create("web", "pvh", more, 0);
     create("old", "pv", "", 0);
-    assert_int_equal(chaos_pool_add(world->chaos, config, NULL, pool, &err),
-                     0);
+    assert_int_equal(chaos_pool_add(world->chaos, config, NULL, pool, &err), 0);
     assert_int_equal(chaos_pool_fill(world->chaos, pool, 1, &err), 0);
     chaos_config_free(config);
     if (forget_all)
@@ -513,8 +511,7 @@ static void check_all(unsigned n, const char *how)
             continue;
         guests++;
         if (list[i].type == CHAOS_GUEST_PVH)
-            check_devices(list[i].domid,
-                          strcmp(list[i].name, "web") == 0);
+            check_devices(list[i].domid, strcmp(list[i].name, "web") == 0);
     }
     free(list);
     if (guests != 2 || count != 3)

@@ -101,9 +101,9 @@ static void test_room_is_made_in_pages(void **state)
     assert_int_equal(reserve(registry, i, &slot), 0);
     assert_int_equal(allocations, 10);
     for (i = 0; i < 64; i++)
-        assert_int_equal(chaos__registry_add_device(registry, slot, &wanted,
-                                                    &device, &err),
-                         0);
+        assert_int_equal(
+            chaos__registry_add_device(registry, slot, &wanted, &device, &err),
+            0);
     assert_int_equal(allocations, 12); /* 32 devices a page */
     chaos__registry_close(registry);
     allow_allocations(0);
@@ -167,7 +167,9 @@ static int fill_file_system(void *user)
     memset(text, '#', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
     for (count = 0; (rc = reserve(registry = open_registry(dir), 1000 + count,
-                                  &slot)) == 0 && count < 4000; count++) {
+                          &slot)) == 0 &&
+                    count < 4000;
+         count++) {
         chaos__registry_keep_config(registry, slot, "name=\"x\"\n", NULL);
         chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, NULL);
         chaos__registry_close(registry);
@@ -285,10 +287,12 @@ struct part {
 };
 
 #define PART(first, behind, derived)                                           \
-    { offsetof(struct chaos__layout, first),                                   \
-      offsetof(struct chaos__layout, behind) -                                 \
-          offsetof(struct chaos__layout, first),                               \
-      derived, NULL }
+    {                                                                          \
+        offsetof(struct chaos__layout, first),                                 \
+            offsetof(struct chaos__layout, behind) -                           \
+                offsetof(struct chaos__layout, first),                         \
+            derived, NULL                                                      \
+    }
 static struct part parts[] = {
     PART(dirty, used, true), /* and the heads of lists */
     PART(used, pools[0], false),
@@ -361,9 +365,8 @@ static void keep_parts(void)
 
     for (i = 0; i < PARTS; i++) {
         parts[i].bytes = malloc(parts[i].size);
-        assert_int_equal(
-            pread(fd, parts[i].bytes, parts[i].size, parts[i].at),
-            (ssize_t)parts[i].size);
+        assert_int_equal(pread(fd, parts[i].bytes, parts[i].size, parts[i].at),
+                         (ssize_t)parts[i].size);
     }
     close(fd);
 }
@@ -396,8 +399,8 @@ static void put_noise(const struct part *part)
         size = part->size;
     while (times--) {
         for (i = 0; i < size; i++)
-            noise[i] = random() % 3 ? (uint8_t)random()
-                                    : (uint8_t)(random() % 64);
+            noise[i] =
+                random() % 3 ? (uint8_t)random() : (uint8_t)(random() % 64);
         put(part->at + random() % (long)(part->size - size + 1), noise, size);
     }
 }
