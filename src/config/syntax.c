@@ -25,7 +25,7 @@ static void *arena_alloc(struct chaos__syntax *syntax, size_t size)
 
     size = (size + align - 1) / align * align;
     if (!chunk || chunk->size - chunk->used < size) {
-        size_t chunk_size = chunk ? 2 * chunk->size : 4096;
+        size_t chunk_size = chunk ? 2 * chunk->size : 1024;
 
         if (chunk_size < size)
             chunk_size = size;

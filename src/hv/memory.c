@@ -12,7 +12,7 @@
 #define BATCH 512
 
 /* Mappings up to this size keep their per-page errors on the stack. */
-#define MAP_ERRORS 1024
+#define MAP_ERRORS 64
 
 int chaos__hv_set_max_memory(struct chaos__hv *hv, uint32_t domid,
                              uint64_t max_kb, struct chaos_error *err)

@@ -139,6 +139,14 @@ static uint32_t rehash_uuid(const void *user, unsigned number)
     return slot ? hash_uuid(slot->uuid) : 0;
 }
 
+void chaos__slot_index_name(struct chaos__registry *registry,
+                            struct chaos__slot *slot)
+{
+    if (!chaos__index_add(&registry->map->by_name, hash_name(slot->name),
+                          (unsigned)chaos__slot_number(registry, slot)))
+        registry->is_broken = true;
+}
+
 void chaos__slot_index(struct chaos__registry *registry,
                        struct chaos__slot *slot)
 {

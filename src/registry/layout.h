@@ -42,8 +42,9 @@ struct chaos__layout {
     uint32_t used_devices; /* devices above were never used */
     uint32_t used_pools;   /* likewise */
     uint16_t linger_head;
-    uint8_t rest[4096 - 38];
-    struct chaos__pool pools[CHAOS__POOLS + 1]; /* from 1 */
+    uint8_t rest[1024 - 38];
+    /* From 1; the first ones share the header's page, which all touch. */
+    struct chaos__pool pools[CHAOS__POOLS];
     struct chaos__index by_name;
     struct chaos__index by_uuid;
     uint16_t by_domid[CHAOS__SLOTS + 16];       /* domid to slot, 0: none */
@@ -196,6 +197,9 @@ void chaos__free_add(struct chaos__registry *registry,
                      struct chaos__slot *slot);
 void chaos__slot_index(struct chaos__registry *registry,
                        struct chaos__slot *slot);
+/* Of one that had no name before. */
+void chaos__slot_index_name(struct chaos__registry *registry,
+                            struct chaos__slot *slot);
 void chaos__slot_unindex(struct chaos__registry *registry,
                          struct chaos__slot *slot);
 void chaos__slot_finish_rename(struct chaos__slot *slot);

@@ -14,7 +14,7 @@
 static unsigned number_of(const struct chaos__registry *registry,
                           const struct chaos__pool *pool)
 {
-    return (unsigned)(pool - registry->map->pools);
+    return (unsigned)(pool - registry->map->pools) + 1;
 }
 
 static struct chaos__pool *pool_at(struct chaos__registry *registry,
@@ -24,7 +24,7 @@ static struct chaos__pool *pool_at(struct chaos__registry *registry,
 
     if (number == 0 || number > CHAOS__POOLS)
         return NULL;
-    pool = &registry->map->pools[number];
+    pool = &registry->map->pools[number - 1];
     return *pool->name && !pool->name[sizeof(pool->name) - 1] &&
                    pool->size <= CHAOS__SLOTS
                ? pool
@@ -73,7 +73,7 @@ static struct chaos__pool *find_free(struct chaos__registry *registry)
 
     while (number <= CHAOS__POOLS && pool_at(registry, number))
         number++;
-    return number <= CHAOS__POOLS ? &registry->map->pools[number] : NULL;
+    return number <= CHAOS__POOLS ? &registry->map->pools[number - 1] : NULL;
 }
 
 /* Under the lock. */
@@ -329,16 +329,17 @@ static void dress(struct chaos__registry *registry, struct chaos__slot *slot,
     struct chaos__device *device = NULL;
     unsigned i;
 
-    chaos__slot_unindex(registry, slot);
-    snprintf(slot->name, sizeof(slot->name), "%s", claim->name);
     if (claim->uuid) {
+        chaos__slot_unindex(registry, slot);
         memcpy(slot->shell_uuid, slot->uuid, sizeof(slot->shell_uuid));
         chaos__barrier();
         slot->has_shell_uuid = 1;
         chaos__barrier();
         memcpy(slot->uuid, claim->uuid, sizeof(slot->uuid));
+        chaos__slot_index(registry, slot);
     }
-    chaos__slot_index(registry, slot);
+    snprintf(slot->name, sizeof(slot->name), "%s", claim->name);
+    chaos__slot_index_name(registry, slot);
     for (i = 0; i < claim->device_count; i++) {
         device = chaos__registry_next_device(registry, slot, device);
         if (!device)

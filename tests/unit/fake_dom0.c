@@ -203,10 +203,36 @@ bool fake_dom0_interface(const char *name, struct fake_interface *interface_r)
  * process that made it nor a back end. */
 static void sweep(struct fake_loop *loop)
 {
-    if (loop->owner_pid && kill(loop->owner_pid, 0) < 0)
-        loop->owner_pid = 0;
-    if (!loop->owner_pid && !loop->backends)
+    unsigned i, owners = 0;
+
+    for (i = 0; i < FAKE_LOOP_OWNERS; i++) {
+        if (loop->owners[i] && kill(loop->owners[i], 0) < 0)
+            loop->owners[i] = 0;
+        owners += loop->owners[i] != 0;
+    }
+    if (!owners && !loop->backends)
         loop->is_used = false;
+}
+
+/* One more, or one less, descriptor of this process: `from` to `to`. */
+static void change_owner(struct fake_loop *loop, int from, int to)
+{
+    unsigned i = 0;
+
+    while (loop->owners[i] != from)
+        if (++i == FAKE_LOOP_OWNERS)
+            abort();
+    loop->owners[i] = to;
+}
+
+static void hold_loop(struct fake_loop *loop)
+{
+    change_owner(loop, 0, getpid());
+}
+
+static void release_loop(struct fake_loop *loop)
+{
+    change_owner(loop, getpid(), 0);
 }
 
 static void sweep_all(void)
@@ -304,7 +330,7 @@ static int bind_loop(struct fake_loop *loop, struct chaos__dom0_disk *disk,
     loop->is_bound = true;
     loop->is_writable = is_writable;
     memcpy(loop->id, disk->id, sizeof(loop->id));
-    loop->owner_pid = getpid();
+    hold_loop(loop);
     loop->sectors = (uint64_t)status.st_size / 512;
     disk->loop_fd = fcntl(disk->fd, F_DUPFD_CLOEXEC, 0);
     disk->loop = (int)loop->number;
@@ -352,8 +378,8 @@ static int reserve_loop(int wanted, struct chaos__dom0_disk *disk,
     *loop = (struct fake_loop){
         .is_used = true,
         .number = (uint32_t)wanted,
-        .owner_pid = getpid(),
     };
+    hold_loop(loop);
     disk->loop_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     disk->loop = wanted;
     disk->is_file = true;
@@ -438,7 +464,7 @@ void chaos__dom0_disk_close(struct chaos__dom0_disk *disk)
 
     fake_enter(&this_call, FAKE_HV_DISK_CLOSE, NULL);
     if (disk->loop_fd >= 0) {
-        fake_loop_find((uint32_t)disk->loop)->owner_pid = 0;
+        release_loop(fake_loop_find((uint32_t)disk->loop));
         close(disk->loop_fd);
     }
     if (disk->fd >= 0) {

@@ -276,9 +276,9 @@ static void tell(uint32_t domid, struct chaos__hv_domain *domain)
         .dying = from->dying,
         .shutdown_reason = from->shutdown ? from->shutdown_reason : 0,
         /* A vCPU that never had a state is not. */
-        .vcpus_online =
-            from->has_entry || from->is_built || from->is_foreign ? from->vcpus
-                                                                  : 0,
+        .vcpus_online = from->has_entry || from->is_built || from->is_foreign
+                            ? from->vcpus
+                            : 0,
         .pages = from->pages,
         .max_pages = from->max_pages,
         .cpu_time_ns = from->cpu_time_ns,

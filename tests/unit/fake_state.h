@@ -22,6 +22,7 @@
 #define FAKE_BRIDGES 8
 #define FAKE_INTERFACES 128
 #define FAKE_LOOPS 64
+#define FAKE_LOOP_OWNERS 4 /* who makes a shell, and who takes it */
 #define FAKE_DEVICES 8
 #define FAKE_BACKENDS 256
 #define FAKE_LOOP_MAJOR 7
@@ -35,8 +36,8 @@ struct fake_bridge {
 struct fake_loop {
     bool is_used, is_bound, is_writable;
     uint32_t number;
-    uint64_t id[2]; /* of its file */
-    int owner_pid; /* the process that has it open; 0: none */
+    uint64_t id[2];               /* of its file */
+    int owners[FAKE_LOOP_OWNERS]; /* processes that have it open, or 0 */
     unsigned backends;
     uint64_t sectors;
 };

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "registry/index.h"
+#include "registry/pools.h"
 #include "registry/registry.h"
 
 #include <errno.h>
@@ -434,6 +435,65 @@ static void test_configs(void **state)
     assert_int_not_equal(access(file("guest-1.cfg"), F_OK), 0);
 }
 
+/* ----------------------------------------------------------------- pools */
+
+static const struct chaos__device shells_key = { .kind = CHAOS__DEVICE_NET,
+                                                 .key = { 1, 0 } };
+static const struct chaos__device guests_key = { .kind = CHAOS__DEVICE_NET,
+                                                 .key = { 2, 0 } };
+
+/* In the same place of the index as the shell's. */
+static const struct chaos__device no_ones_key = { .kind = CHAOS__DEVICE_BLOCK,
+                                                  .key = { 1, 0 } };
+
+static void offer_shell(const uint8_t *flavor)
+{
+    struct chaos__device *device;
+    struct chaos__slot *slot;
+
+    assert_int_equal(
+        chaos__registry_reserve(registry, NULL, uuid_of(1), &slot, NULL, &err),
+        0);
+    assert_int_equal(
+        chaos__registry_add_device(registry, slot, &shells_key, &device, &err),
+        0);
+    assert_int_equal(chaos__pool_offer(registry, slot, flavor, &err), 0);
+}
+
+/* The key of a shell is free when its guest has another, and what is freed can
+ * be made again. */
+static void test_keys_of_claimed_shells(void **state)
+{
+    const uint8_t flavor[CHAOS__FLAVOR_SIZE] = { 1 };
+    struct chaos__claim claim = { .flavor = { 1 },
+                                  .name = "guest",
+                                  .devices = &guests_key,
+                                  .device_count = 1 };
+    struct chaos__device *device;
+    struct chaos__pool *pool;
+    struct chaos__slot *slot, *other, *taken;
+    unsigned i;
+
+    (void)state;
+    assert_int_equal(chaos__pool_add(registry, "pool", flavor, &pool, &err), 0);
+    for (i = 0; i < 3; i++) {
+        offer_shell(flavor);
+        assert_null(chaos__registry_rival(registry, &no_ones_key));
+        assert_int_equal(
+            chaos__pool_claim(registry, &claim, &slot, &taken, &err), 1);
+        assert_ptr_equal(chaos__registry_rival(registry, &guests_key), slot);
+        assert_null(chaos__registry_rival(registry, &shells_key));
+        assert_int_equal(reserve(registry, 9, &other), 0);
+        assert_int_equal(chaos__registry_add_device(registry, other,
+                                                    &shells_key, &device, &err),
+                         0);
+        assert_int_equal(chaos__registry_free(registry, other, &err), 0);
+        assert_int_equal(chaos__registry_free(registry, slot, &err), 0);
+        assert_null(chaos__registry_rival(registry, &guests_key));
+    }
+    assert_int_equal(pool->ready, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -452,6 +512,7 @@ int main(void)
         TEST(test_dies_while_renaming),
         TEST(test_files_of_others),
         TEST(test_configs),
+        TEST(test_keys_of_claimed_shells),
     };
 
     return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

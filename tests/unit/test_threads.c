@@ -19,6 +19,8 @@
 #include "fake_hv.h"
 #include "support.h"
 
+#include <chaos/pool.h>
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -153,6 +155,67 @@ static void *work_against(void *user)
     return NULL;
 }
 
+#define TAKES 12
+#define POOL "the-pool"
+
+/* Shells that all want: each is one guest's. */
+static void *work_from_pool(void *user)
+{
+    struct worker *worker = user;
+    struct chaos *chaos = open_quiet();
+    struct chaos_error err;
+    char name[32];
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < TAKES; i++) {
+        snprintf(name, sizeof(name), "w%u-%u", worker->number, i);
+        rc = create(chaos, name, with_devices, NULL, &err);
+        note(worker, rc, &err);
+        worker->won += rc == 0;
+    }
+    chaos_close(chaos);
+    return NULL;
+}
+
+static int add_pool(struct chaos *chaos, uint32_t size, struct chaos_error *err)
+{
+    struct chaos_config *config = support_config(
+        world, "flavor", "pvh", world->noxs_kernel, with_devices);
+    int rc = chaos_pool_add(chaos, config, POOL, NULL, err);
+
+    chaos_config_free(config);
+    return rc < 0 ? rc : chaos_pool_set(chaos, POOL, size, size, err);
+}
+
+/* What pools do meanwhile is no guest's matter. */
+static void *work_with_pools(void *user)
+{
+    struct worker *worker = user;
+    struct chaos *chaos = open_quiet();
+    struct chaos_error err;
+    char name[32];
+    uint32_t domid;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < ROUNDS / 3 && !worker->first.code; i++) {
+        if ((i + worker->number) % 4 == 0)
+            add_pool(chaos, 3, NULL);
+        if (chaos_pool_is_low(chaos))
+            chaos_pool_refill(chaos);
+        snprintf(name, sizeof(name), "w%u-%u", worker->number, i);
+        rc = create(chaos, name, with_devices, &domid, &err);
+        note(worker, rc, &err);
+        if (rc == 0)
+            note(worker, chaos_guest_destroy(chaos, domid, &err), &err);
+        if ((i + worker->number) % 7 == 0)
+            chaos_pool_drain(chaos, NULL, NULL);
+    }
+    chaos_close(chaos);
+    return NULL;
+}
+
 static unsigned in_threads(void *(*work)(void *))
 {
     struct worker workers[WORKERS] = { 0 };
@@ -207,6 +270,7 @@ static void assert_empty(void)
 {
     assert_int_equal(support_count_slots(world), 0);
     assert_int_equal(support_count_files(world->run_dir, "guest-"), 0);
+    assert_int_equal(support_count_files(world->run_dir, "shell-"), 0);
     assert_true(fake_hv_check_clean());
 }
 
@@ -239,6 +303,68 @@ static void processes_want_the_same(void **state)
     assert_int_equal(in_processes(work_together), ROUNDS);
     assert_int_equal(support_count_slots(world), ROUNDS);
     in_processes(work_against);
+}
+
+/* A pool with as many shells as will be taken; then none is left, and no
+ * domain was made. */
+static void take_all(unsigned (*at_once)(void *(*work)(void *)))
+{
+    struct chaos_pool_info *pools;
+    struct chaos_error err;
+    size_t count;
+
+    if (add_pool(world->chaos, WORKERS * TAKES, &err) < 0 ||
+        chaos_pool_fill(world->chaos, POOL, 0, &err) < 0)
+        fail_msg("%s", err.message);
+    fake_hv_reset_counts();
+    assert_int_equal(at_once(work_from_pool), WORKERS * TAKES);
+    assert_int_equal(fake_hv_count(FAKE_HV_DOMAIN_CREATE), 0);
+    assert_int_equal(support_count_slots(world), WORKERS * TAKES);
+    assert_int_equal(chaos_pool_list(world->chaos, &pools, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(pools[0].ready, 0);
+    free(pools);
+}
+
+static void threads_take_shells(void **state)
+{
+    (void)state;
+    take_all(in_threads);
+    in_threads(work_against);
+    support_reopen(world);
+}
+
+static void processes_take_shells(void **state)
+{
+    (void)state;
+    take_all(in_processes);
+    in_processes(work_against);
+}
+
+static void drain_all(void)
+{
+    struct chaos *chaos = open_quiet();
+    struct chaos_error err;
+
+    if (chaos_pool_drain(chaos, NULL, &err) < 0)
+        fail_msg("%s", err.message);
+    chaos_close(chaos);
+}
+
+static void threads_fill_and_drain(void **state)
+{
+    (void)state;
+    in_threads(work_with_pools);
+    drain_all();
+    assert_empty();
+}
+
+static void processes_fill_and_drain(void **state)
+{
+    (void)state;
+    in_processes(work_with_pools);
+    drain_all();
+    assert_empty();
 }
 
 static int setup(void **state)
@@ -276,10 +402,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(threads_apart),
-        TEST(processes_apart),
-        TEST(threads_want_the_same),
-        TEST(processes_want_the_same),
+        TEST(threads_apart),          TEST(processes_apart),
+        TEST(threads_want_the_same),  TEST(processes_want_the_same),
+        TEST(threads_take_shells),    TEST(processes_take_shells),
+        TEST(threads_fill_and_drain), TEST(processes_fill_and_drain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
