@@ -551,6 +551,52 @@ static void test_noise(void **state)
     assert_true(opened > ROUNDS / 2);
 }
 
+/* Lists that lead to a guest which runs, and back to where they came from. */
+static void test_lists_that_lead_elsewhere(void **state)
+{
+    struct chaos__registry *registry = open_registry(directory);
+    struct chaos__device *device = NULL;
+    struct chaos__slot *guest, *slot;
+    struct chaos__pool *pool;
+    unsigned number, count = 0;
+
+    (void)state;
+    populate(registry);
+    guest = chaos__registry_by_name(registry, "guest-1");
+    number = chaos__registry_number(registry, guest);
+    while ((slot = chaos__registry_next_orphan(registry)))
+        chaos__registry_free(registry, slot, &err);
+
+    registry->map->flight_head = (uint16_t)number;
+    assert_null(chaos__registry_next_orphan(registry));
+    assert_int_equal(registry->map->flight_head, 0);
+
+    /* It was a shell of that pool once. */
+    pool = chaos__pool_by_name(registry, "one");
+    for (slot = NULL; (slot = chaos__registry_next(registry, slot));)
+        if (slot->state == CHAOS__SLOT_SHELL &&
+            chaos__registry_number(registry, slot) == pool->first)
+            guest->pool = slot->pool;
+    pool->first = pool->last = (uint16_t)number;
+    assert_int_equal(chaos__pool_take(registry, pool, &slot, &err), 1);
+    assert_ptr_not_equal(slot, guest);
+    assert_int_equal(guest->state, CHAOS__SLOT_RUNNING);
+    pool->first = pool->last = (uint16_t)number;
+    assert_int_equal(chaos__pool_remove(registry, pool, &err), 0);
+    assert_int_equal(guest->state, CHAOS__SLOT_RUNNING);
+
+    registry->map->devices[guest->first_device].next = guest->first_device;
+    while ((device = chaos__registry_next_device(registry, guest, device)))
+        assert_true(count++ < 10);
+    assert_int_equal(chaos__registry_take(registry, guest, guest->uuid,
+                                          CHAOS__SLOT_DYING, &err),
+                     0);
+    assert_int_equal(chaos__registry_free(registry, guest, &err), 0);
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_null(chaos__registry_next_device(registry, slot, NULL));
+    chaos__registry_close(registry);
+}
+
 /* What is derived can be anything: guests are found, and nothing that runs is
  * taken for what a dead process left. */
 static void test_noise_in_what_is_derived(void **state)
@@ -597,6 +643,7 @@ int main(void)
         TEST(test_no_room),
         TEST(test_shape),
         TEST(test_noise),
+        TEST(test_lists_that_lead_elsewhere),
         TEST(test_noise_in_what_is_derived),
         TEST(test_full_file_system), /* last: it has mounts of its own then */
     };
