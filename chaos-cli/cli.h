@@ -136,6 +136,7 @@ int cli_console_command(struct cli *cli, int argc, char **argv);
 int cli_domid(struct cli *cli, int argc, char **argv);
 int cli_domname(struct cli *cli, int argc, char **argv);
 int cli_rename(struct cli *cli, int argc, char **argv);
+int cli_recover(struct cli *cli, int argc, char **argv);
 int cli_wait(struct cli *cli, int argc, char **argv);
 int cli_dmesg(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);

@@ -11,5 +11,6 @@
 #include <chaos/guest.h>
 #include <chaos/host.h>
 #include <chaos/pool.h>
+#include <chaos/recover.h>
 
 #endif

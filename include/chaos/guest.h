@@ -148,9 +148,9 @@ int chaos_guest_info(struct chaos *chaos, uint32_t domid,
 int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
                      size_t *count_r, struct chaos_error *err);
 
-/* The configuration that the guest was created from, complete: with the MAC
- * addresses that were made up for it, and with paths that lead there from any
- * directory.  The caller frees it with chaos_config_free(). */
+/* The configuration that the guest was created from, complete: with the UUID
+ * and MAC addresses that were made up for it, and with paths that lead there
+ * from any directory.  The caller frees it with chaos_config_free(). */
 int chaos_guest_config(struct chaos *chaos, uint32_t domid,
                        struct chaos_config **config_r, struct chaos_error *err);
 

@@ -260,3 +260,20 @@ void chaos__dom0_disk_close(struct chaos__dom0_disk *disk)
         close(disk->fd);
     disk->fd = disk->loop_fd = -1;
 }
+
+int chaos__dom0_loop_id(int loop, uint64_t id_r[2], struct chaos_error *err)
+{
+    struct loop_info64 info;
+    int fd = open_loop(loop, false), rc = 0;
+
+    if (fd < 0)
+        return chaos__fail_errno(err, errno, "opening loop device %d", loop);
+    if (ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+        rc = chaos__fail_errno(err, errno, "reading loop device %d", loop);
+    close(fd);
+    if (rc == 0) {
+        id_r[0] = info.lo_device;
+        id_r[1] = info.lo_inode;
+    }
+    return rc;
+}

@@ -82,6 +82,10 @@ int chaos__dom0_disk_geometry(const struct chaos__dom0_disk *disk,
                               struct chaos__dom0_geometry *geometry_r,
                               struct chaos_error *err);
 
+/* The id of the file that is under a loop device, as chaos__dom0_disk_open()
+ * would tell it. */
+int chaos__dom0_loop_id(int loop, uint64_t id_r[2], struct chaos_error *err);
+
 /* Closes what is open; what a back end has open lives on. */
 void chaos__dom0_disk_close(struct chaos__dom0_disk *disk);
 

@@ -37,6 +37,11 @@ int chaos_console_open(struct chaos *chaos, uint32_t domid,
 
     if (rc < 0)
         return rc;
+    if (!slot->console_frame)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "guest %s was recovered, and where a PV guest has "
+                           "its console is not known any more",
+                           slot->name);
     console = calloc(1, sizeof(*console));
     if (!console)
         return chaos__fail_memory(err);

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "control.h"
 #include "noxs/abi/noxs.h"
+#include "uuid.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,8 +80,12 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
                    const uint8_t *uuid, struct chaos_error *err)
 {
     struct chaos_config *config;
+    uint8_t uuid_was[CHAOS__HANDLE_SIZE];
+    const uint32_t domid = slot->domid;
     struct chaos_error why;
     int rc = read_config(chaos, slot, &config, err);
+
+    memcpy(uuid_was, uuid, sizeof(uuid_was));
 
     if (rc < 0)
         return rc;
@@ -88,6 +93,11 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
     rc = chaos_guest_check(chaos, config, &why);
     if (rc == 0)
         rc = chaos__guest_end(chaos, slot, uuid, &why);
+    /* A back end that does not let go must not keep it from starting: it has
+     * another UUID then, unless the user has chosen that. */
+    if (rc == 0 && chaos__uuid_is_ours(uuid_was) &&
+        !chaos__await_gone(chaos, domid, uuid_was))
+        config->has_uuid = false;
     if (rc == 0)
         rc = chaos__guest_create(chaos, config, 0, NULL, &why);
     if (rc < 0)

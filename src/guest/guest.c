@@ -212,9 +212,9 @@ int chaos_guest_info(struct chaos *chaos, uint32_t domid,
     return rc;
 }
 
-static int read_domains(struct chaos *chaos,
-                        struct chaos__hv_domain **domains_r, size_t *count_r,
-                        struct chaos_error *err)
+int chaos__guest_read_domains(struct chaos *chaos,
+                              struct chaos__hv_domain **domains_r,
+                              size_t *count_r, struct chaos_error *err)
 {
     struct chaos__hv_domain *domains = NULL, *larger;
     size_t count = 0;
@@ -302,10 +302,10 @@ int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
     int rc = chaos__ready(chaos, err);
 
     if (rc == 0)
-        rc = read_domains(chaos, &domains, &count, err);
+        rc = chaos__guest_read_domains(chaos, &domains, &count, err);
     if (rc == 0 && settle_ended(chaos, domains, count) > 0) {
         free(domains);
-        rc = read_domains(chaos, &domains, &count, err);
+        rc = chaos__guest_read_domains(chaos, &domains, &count, err);
     }
     if (rc < 0)
         return rc;

@@ -20,6 +20,9 @@
  * dead processes left: every public function starts with it. */
 int chaos__ready(struct chaos *chaos, struct chaos_error *err);
 
+/* Opens Xen alone if it is not open yet. */
+int chaos__hv_ready(struct chaos *chaos, struct chaos_error *err);
+
 /* Opens XenStore if it is not open yet, or no longer of use. */
 int chaos__store_ready(struct chaos *chaos, struct chaos_error *err);
 
@@ -45,6 +48,11 @@ void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot);
  * Xen fails, leaves it to the next process. */
 int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
                 struct chaos_error *err);
+
+/* All domains of the host, by domid; the caller frees *domains_r. */
+int chaos__guest_read_domains(struct chaos *chaos,
+                              struct chaos__hv_domain **domains_r,
+                              size_t *count_r, struct chaos_error *err);
 
 /* The domain of a slot.  CHAOS_EBUSY while somebody works on it;
  * CHAOS_ENOGUEST when the domain has gone without us: the slot is free then. */

@@ -17,7 +17,8 @@ static char *absolute(const char *path)
     return asprintf(&whole, "%s/%s", directory, path) < 0 ? NULL : whole;
 }
 
-/* A copy of a configuration, complete for a restart: MACs are the same then,
+/* A copy of a configuration, complete for a restart: UUID and MACs are the same
+ * then,
  * and paths lead there from any directory.  What it has of its own: */
 static void release_kept(struct chaos_config *kept)
 {
@@ -65,6 +66,10 @@ int chaos__keep_config(struct chaos *chaos, const struct chaos_config *config,
     struct chaos_config kept = *config;
     char *text = NULL;
     int rc;
+
+    /* And whose it is, for chaos_recover(). */
+    kept.has_uuid = true;
+    memcpy(kept.uuid, slot->uuid, sizeof(kept.uuid));
 
     if (complete(&kept, config, devices))
         rc = chaos_config_format(&kept, &text, err);

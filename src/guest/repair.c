@@ -22,15 +22,20 @@ static void log_from_xen(void *user, const char *line)
     chaos__log(user, CHAOS_LOG_DEBUG, "xen: %s", line);
 }
 
-int chaos__ready(struct chaos *chaos, struct chaos_error *err)
+int chaos__hv_ready(struct chaos *chaos, struct chaos_error *err)
 {
     bool debug =
         chaos->options.log && chaos->options.log_level >= CHAOS_LOG_DEBUG;
-    int rc = 0;
 
-    if (!chaos->hv)
-        rc =
-            chaos__hv_open(debug ? log_from_xen : NULL, chaos, &chaos->hv, err);
+    return chaos->hv ? 0
+                     : chaos__hv_open(debug ? log_from_xen : NULL, chaos,
+                                      &chaos->hv, err);
+}
+
+int chaos__ready(struct chaos *chaos, struct chaos_error *err)
+{
+    int rc = chaos__hv_ready(chaos, err);
+
     if (rc == 0 && !chaos->registry)
         rc = chaos__registry_open(chaos->run_dir, &chaos->registry, err);
     if (rc == 0)

@@ -135,6 +135,10 @@ struct chaos__hv_memory_region {
 int chaos__hv_set_param(struct chaos__hv *hv, uint32_t domid,
                         enum chaos__hv_param param, uint64_t value,
                         struct chaos_error *err);
+/* Ports are the guest's word: it can set those parameters itself. */
+int chaos__hv_get_param(struct chaos__hv *hv, uint32_t domid,
+                        enum chaos__hv_param param, uint64_t *value_r,
+                        struct chaos_error *err);
 /* What XENMEM_memory_map tells the guest. */
 int chaos__hv_set_memory_map(struct chaos__hv *hv, uint32_t domid,
                              const struct chaos__hv_memory_region *regions,

@@ -27,22 +27,33 @@
 #define TSS_ATTRIBUTES 0x8bu   /* busy 32-bit TSS */
 #define TSS_LIMIT 0x67u
 
+static const uint32_t param_numbers[] = {
+    [CHAOS__HV_CONSOLE_PFN] = HVM_PARAM_CONSOLE_PFN,
+    [CHAOS__HV_CONSOLE_PORT] = HVM_PARAM_CONSOLE_EVTCHN,
+    [CHAOS__HV_STORE_PFN] = HVM_PARAM_STORE_PFN,
+    [CHAOS__HV_STORE_PORT] = HVM_PARAM_STORE_EVTCHN,
+    [CHAOS__HV_IDENT_PT] = HVM_PARAM_IDENT_PT,
+};
+
 int chaos__hv_set_param(struct chaos__hv *hv, uint32_t domid,
                         enum chaos__hv_param param, uint64_t value,
                         struct chaos_error *err)
 {
-    static const uint32_t numbers[] = {
-        [CHAOS__HV_CONSOLE_PFN] = HVM_PARAM_CONSOLE_PFN,
-        [CHAOS__HV_CONSOLE_PORT] = HVM_PARAM_CONSOLE_EVTCHN,
-        [CHAOS__HV_STORE_PFN] = HVM_PARAM_STORE_PFN,
-        [CHAOS__HV_STORE_PORT] = HVM_PARAM_STORE_EVTCHN,
-        [CHAOS__HV_IDENT_PT] = HVM_PARAM_IDENT_PT,
-    };
-
     xc_interface *xc = chaos__hv_xc(hv);
 
-    if (!xc || xc_hvm_param_set(xc, domid, numbers[param], value) < 0)
+    if (!xc || xc_hvm_param_set(xc, domid, param_numbers[param], value) < 0)
         return chaos__hv_fail(err, domid, "setting an HVM parameter");
+    return 0;
+}
+
+int chaos__hv_get_param(struct chaos__hv *hv, uint32_t domid,
+                        enum chaos__hv_param param, uint64_t *value_r,
+                        struct chaos_error *err)
+{
+    xc_interface *xc = chaos__hv_xc(hv);
+
+    if (!xc || xc_hvm_param_get(xc, domid, param_numbers[param], value_r) < 0)
+        return chaos__hv_fail(err, domid, "reading an HVM parameter");
     return 0;
 }
 

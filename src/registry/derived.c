@@ -13,8 +13,19 @@ off_t chaos__slot_number(const struct chaos__registry *registry,
 struct chaos__slot *chaos__slot_at(struct chaos__registry *registry,
                                    unsigned number)
 {
-    return number > 0 && number <= CHAOS__SLOTS ? &registry->map->slots[number]
-                                                : NULL;
+    return number > 0 && number <= chaos__used(registry)
+               ? &registry->map->slots[number]
+               : NULL;
+}
+
+bool chaos__slot_is_sound(const struct chaos__slot *slot)
+{
+    return slot->state > CHAOS__SLOT_FREE &&
+           slot->state <= CHAOS__SLOT_LINGERING &&
+           (slot->domid == CHAOS__NO_DOMID ||
+            (slot->domid > 0 && slot->domid < CHAOS__SLOTS)) &&
+           slot->renaming <= 1 && !slot->name[sizeof(slot->name) - 1] &&
+           !slot->new_name[sizeof(slot->new_name) - 1];
 }
 
 bool chaos__slot_in_flight(uint32_t state)
@@ -30,6 +41,19 @@ static uint16_t *list_head(struct chaos__registry *registry,
                                                 : &registry->map->flight_head;
 }
 
+bool chaos__list_agrees(struct chaos__registry *registry,
+                        const struct chaos__slot *slot, unsigned first)
+{
+    unsigned number = (unsigned)chaos__slot_number(registry, slot);
+    struct chaos__slot *next = chaos__slot_at(registry, slot->next);
+    struct chaos__slot *previous = chaos__slot_at(registry, slot->previous);
+
+    if (slot->next && (!next || next->previous != number))
+        return false;
+    return slot->previous ? previous && previous->next == number
+                          : first == number;
+}
+
 void chaos__list_add(struct chaos__registry *registry, struct chaos__slot *slot)
 {
     uint16_t number = (uint16_t)chaos__slot_number(registry, slot);
@@ -38,7 +62,9 @@ void chaos__list_add(struct chaos__registry *registry, struct chaos__slot *slot)
 
     slot->previous = 0;
     slot->next = *first;
-    if (head)
+    if (*first && (!head || head->previous != 0))
+        registry->is_broken = true;
+    else if (head)
         head->previous = number;
     *first = number;
 }
@@ -49,6 +75,10 @@ void chaos__list_remove(struct chaos__registry *registry,
     struct chaos__slot *next = chaos__slot_at(registry, slot->next);
     struct chaos__slot *previous = chaos__slot_at(registry, slot->previous);
 
+    if (!chaos__list_agrees(registry, slot, *list_head(registry, slot))) {
+        registry->is_broken = true;
+        return;
+    }
     if (next)
         next->previous = slot->previous;
     if (previous)
@@ -69,7 +99,7 @@ static bool same_name(const void *user, unsigned number, const void *key)
     struct chaos__registry *registry = (struct chaos__registry *)user;
     const struct chaos__slot *slot = chaos__slot_at(registry, number);
 
-    return slot && strncmp(slot->name, key, sizeof(slot->name)) == 0;
+    return slot && chaos__slot_is_sound(slot) && strcmp(slot->name, key) == 0;
 }
 
 static bool same_uuid(const void *user, unsigned number, const void *key)
@@ -77,7 +107,8 @@ static bool same_uuid(const void *user, unsigned number, const void *key)
     struct chaos__registry *registry = (struct chaos__registry *)user;
     const struct chaos__slot *slot = chaos__slot_at(registry, number);
 
-    return slot && memcmp(slot->uuid, key, sizeof(slot->uuid)) == 0;
+    return slot && chaos__slot_is_sound(slot) &&
+           memcmp(slot->uuid, key, sizeof(slot->uuid)) == 0;
 }
 
 static uint32_t hash_name(const char *name)
@@ -92,21 +123,28 @@ static uint32_t hash_uuid(const uint8_t *uuid)
 
 static uint32_t rehash_name(const void *user, unsigned number)
 {
-    return hash_name(
-        chaos__slot_at((struct chaos__registry *)user, number)->name);
+    struct chaos__registry *registry = (struct chaos__registry *)user;
+    const struct chaos__slot *slot = chaos__slot_at(registry, number);
+
+    registry->is_broken = registry->is_broken || !slot;
+    return slot ? hash_name(slot->name) : 0;
 }
 
 static uint32_t rehash_uuid(const void *user, unsigned number)
 {
-    return hash_uuid(
-        chaos__slot_at((struct chaos__registry *)user, number)->uuid);
+    struct chaos__registry *registry = (struct chaos__registry *)user;
+    const struct chaos__slot *slot = chaos__slot_at(registry, number);
+
+    registry->is_broken = registry->is_broken || !slot;
+    return slot ? hash_uuid(slot->uuid) : 0;
 }
 
 void chaos__slot_index_name(struct chaos__registry *registry,
                             struct chaos__slot *slot)
 {
-    chaos__index_add(&registry->map->by_name, hash_name(slot->name),
-                     (unsigned)chaos__slot_number(registry, slot));
+    if (!chaos__index_add(&registry->map->by_name, hash_name(slot->name),
+                          (unsigned)chaos__slot_number(registry, slot)))
+        registry->is_broken = true;
 }
 
 void chaos__slot_index(struct chaos__registry *registry,
@@ -115,10 +153,12 @@ void chaos__slot_index(struct chaos__registry *registry,
     struct chaos__layout *map = registry->map;
     unsigned number = (unsigned)chaos__slot_number(registry, slot);
 
-    if (*slot->name)
-        chaos__index_add(&map->by_name, hash_name(slot->name), number);
-    if (slot->state != CHAOS__SLOT_LINGERING)
-        chaos__index_add(&map->by_uuid, hash_uuid(slot->uuid), number);
+    if (*slot->name &&
+        !chaos__index_add(&map->by_name, hash_name(slot->name), number))
+        registry->is_broken = true;
+    if (slot->state != CHAOS__SLOT_LINGERING &&
+        !chaos__index_add(&map->by_uuid, hash_uuid(slot->uuid), number))
+        registry->is_broken = true;
     if (slot->domid < CHAOS__SLOTS)
         map->by_domid[slot->domid] = (uint16_t)number;
 }
@@ -129,12 +169,14 @@ void chaos__slot_unindex(struct chaos__registry *registry,
     struct chaos__layout *map = registry->map;
     unsigned number = (unsigned)chaos__slot_number(registry, slot);
 
-    if (*slot->name)
-        chaos__index_remove(&map->by_name, hash_name(slot->name), number,
-                            rehash_name, registry);
-    if (slot->state != CHAOS__SLOT_LINGERING)
-        chaos__index_remove(&map->by_uuid, hash_uuid(slot->uuid), number,
-                            rehash_uuid, registry);
+    if (*slot->name &&
+        !chaos__index_remove(&map->by_name, hash_name(slot->name), number,
+                             rehash_name, registry))
+        registry->is_broken = true;
+    if (slot->state != CHAOS__SLOT_LINGERING &&
+        !chaos__index_remove(&map->by_uuid, hash_uuid(slot->uuid), number,
+                             rehash_uuid, registry))
+        registry->is_broken = true;
     if (slot->domid < CHAOS__SLOTS && map->by_domid[slot->domid] == number)
         map->by_domid[slot->domid] = 0;
 }
@@ -150,7 +192,9 @@ void chaos__slot_finish_rename(struct chaos__slot *slot)
     slot->renaming = 0;
 }
 
-/* Somebody died while changing what is derived: make it anew. */
+/* Somebody died while changing what is derived, or it is broken: make it anew.
+ * A slot that can't be one is free: if it had a domain, `chaos recover` finds
+ * that. */
 void chaos__registry_rebuild(struct chaos__registry *registry)
 {
     struct chaos__layout *map = registry->map;
@@ -160,11 +204,13 @@ void chaos__registry_rebuild(struct chaos__registry *registry)
     memset(&map->by_uuid, 0, sizeof(map->by_uuid));
     memset(map->by_domid, 0, sizeof(map->by_domid));
     map->free_head = map->flight_head = map->linger_head = 0;
+    registry->is_broken = false;
     chaos__pools_clear(registry);
-    for (number = map->used; number > 0; number--) {
-        struct chaos__slot *slot = chaos__slot_at(registry, number);
+    for (number = chaos__used(registry); number > 0; number--) {
+        struct chaos__slot *slot = &map->slots[number];
 
-        if (slot->state == CHAOS__SLOT_FREE) {
+        if (!chaos__slot_is_sound(slot)) {
+            slot->state = CHAOS__SLOT_FREE;
             chaos__free_add(registry, slot);
             continue;
         }

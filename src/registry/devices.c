@@ -12,7 +12,7 @@
 static struct chaos__device *device_at(struct chaos__registry *registry,
                                        uint32_t number)
 {
-    return number > 0 && number <= CHAOS__DEVICES
+    return number > 0 && number <= chaos__used_devices(registry)
                ? &registry->map->devices[number]
                : NULL;
 }
@@ -59,13 +59,21 @@ static void key_add(struct chaos__registry *registry,
 static void key_remove(struct chaos__registry *registry,
                        struct chaos__device *device)
 {
-    uint32_t number = number_of(registry, device);
+    uint32_t number = number_of(registry, device), steps = 0;
     uint32_t *at = key_head(registry, device);
+    struct chaos__device *other;
 
-    while (*at && *at != number)
-        at = &device_at(registry, *at)->same;
-    if (*at)
-        *at = device->same;
+    if (!has_key(device))
+        return;
+    while (*at != number) {
+        other = device_at(registry, *at);
+        if (!other || steps++ > CHAOS__DEVICES) {
+            registry->is_broken = true;
+            return;
+        }
+        at = &other->same;
+    }
+    *at = device->same;
 }
 
 bool chaos__device_excludes(const struct chaos__device *a,
@@ -74,21 +82,43 @@ bool chaos__device_excludes(const struct chaos__device *a,
     return same_key(a, b) && (a->use != b->use || b->use == CHAOS__USE_ALONE);
 }
 
-/* The first device with this key that does not go with the use. */
-static struct chaos__device *find_rival(struct chaos__registry *registry,
-                                        const struct chaos__device *wanted)
+static struct chaos__device *look_for_rival(struct chaos__registry *registry,
+                                            const struct chaos__device *wanted,
+                                            bool *is_broken_r)
 {
     struct chaos__device *device;
-    uint32_t number;
+    uint32_t number, steps = 0;
 
-    if (!has_key(wanted))
-        return NULL;
+    *is_broken_r = false;
     for (number = *key_head(registry, wanted); number; number = device->same) {
         device = device_at(registry, number);
+        if (!device || !chaos__slot_at(registry, device->slot) ||
+            steps++ > CHAOS__DEVICES) {
+            *is_broken_r = true;
+            return NULL;
+        }
         if (chaos__device_excludes(device, wanted))
             return device;
     }
     return NULL;
+}
+
+/* The first device with this key that does not go with the use.  Under the
+ * lock, outside of a change. */
+static struct chaos__device *find_rival(struct chaos__registry *registry,
+                                        const struct chaos__device *wanted)
+{
+    struct chaos__device *rival;
+    bool is_broken;
+
+    if (!has_key(wanted))
+        return NULL;
+    rival = look_for_rival(registry, wanted, &is_broken);
+    if (is_broken) {
+        chaos__mend(registry);
+        rival = look_for_rival(registry, wanted, &is_broken);
+    }
+    return rival;
 }
 
 int chaos__device_fail(const struct chaos__device *wanted,
@@ -103,24 +133,52 @@ int chaos__device_fail(const struct chaos__device *wanted,
                            wanted->mac[3], wanted->mac[4], wanted->mac[5],
                            whose);
     return chaos__fail(err, CHAOS_EBUSY,
-                       "disk %s: disk %s of %s is on the same file or device, "
-                       "and one of them writes; if all that use it can share "
-                       "it, say w! for each",
+                       "disk %.16s: disk %.16s of %s is on the same file or "
+                       "device, and one of them writes; if all that use it "
+                       "can share it, say w! for each",
                        wanted->name, rival->name, whose);
 }
 
 /* ------------------------------------------------------------- the table */
 
-static struct chaos__device *take_free(struct chaos__registry *registry)
+/* The next of those that were never used. */
+static int grow(struct chaos__registry *registry,
+                struct chaos__device **device_r, struct chaos_error *err)
 {
-    struct chaos__layout *map = registry->map;
-    struct chaos__device *device = device_at(registry, map->free_device);
+    uint32_t number = chaos__used_devices(registry) + 1;
+    off_t offset = (off_t)offsetof(struct chaos__layout, devices) +
+                   (off_t)(number * sizeof(struct chaos__device));
+    int rc = 0;
 
-    if (device)
-        map->free_device = device->next;
-    else if (map->used_devices < CHAOS__DEVICES)
-        device = device_at(registry, ++map->used_devices);
-    return device;
+    if (number > CHAOS__DEVICES)
+        return chaos__fail(err, CHAOS_ENOMEM,
+                           "the host's guests have all %u devices that there "
+                           "is room for; destroy some",
+                           CHAOS__DEVICES);
+    if (offset % CHAOS__FILE_PAGE == 0)
+        rc = chaos__registry_allocate(registry, offset, CHAOS__FILE_PAGE, err);
+    if (rc < 0)
+        return rc;
+    registry->map->used_devices = number;
+    *device_r = &registry->map->devices[number];
+    return 0;
+}
+
+/* Within a change. */
+static int take_free(struct chaos__registry *registry,
+                     struct chaos__device **device_r, struct chaos_error *err)
+{
+    uint32_t *head = &registry->map->free_device;
+
+    *device_r = device_at(registry, *head);
+    if (*head && (!*device_r || (*device_r)->slot)) {
+        chaos__registry_rebuild(registry);
+        *device_r = device_at(registry, *head);
+    }
+    if (!*device_r)
+        return grow(registry, device_r, err);
+    *head = (*device_r)->next;
+    return 0;
 }
 
 static void free_add(struct chaos__registry *registry,
@@ -138,7 +196,13 @@ static void slot_add(struct chaos__registry *registry, struct chaos__slot *slot,
     struct chaos__device *last = device_at(registry, slot->last_device);
     uint32_t number = number_of(registry, device);
 
+    if (slot->last_device &&
+        (!last || last->slot != chaos__slot_number(registry, slot))) {
+        registry->is_broken = true;
+        return;
+    }
     device->next = 0;
+    device->place = last ? last->place + 1 : 1;
     if (last)
         last->next = number;
     else
@@ -151,15 +215,13 @@ static int add(struct chaos__registry *registry, struct chaos__slot *slot,
                struct chaos__device **device_r, struct chaos_error *err)
 {
     struct chaos__device *device;
+    int rc;
 
     chaos__change_begin(registry);
-    device = take_free(registry);
-    if (!device) {
+    rc = take_free(registry, &device, err);
+    if (rc < 0) {
         chaos__change_end(registry);
-        return chaos__fail(err, CHAOS_ENOMEM,
-                           "the host's guests have all %u devices that there "
-                           "is room for; destroy some",
-                           CHAOS__DEVICES);
+        return rc;
     }
     *device = *wanted;
     device->slot = 0;
@@ -198,9 +260,11 @@ int chaos__registry_check_key(struct chaos__registry *registry,
     if (taken_r)
         *taken_r = owner;
     return chaos__device_fail(wanted, rival,
-                              owner == slot  ? "this guest"
-                              : *owner->name ? owner->name
-                                             : nameless(owner),
+                              owner == slot ? "this guest"
+                              : owner && *owner->name &&
+                                      chaos__slot_is_sound(owner)
+                                  ? owner->name
+                                  : nameless(owner),
                               err);
 }
 
@@ -245,9 +309,12 @@ chaos__registry_next_device(struct chaos__registry *registry,
     struct chaos__device *device =
         device_at(registry, after ? after->next : slot->first_device);
 
-    /* The slot may have been freed meanwhile. */
-    return device && device->slot == chaos__slot_number(registry, slot) ? device
-                                                                        : NULL;
+    /* The slot may have been freed meanwhile.  Places are counted, so that
+     * this ends even if the list leads back. */
+    return device && device->slot == chaos__slot_number(registry, slot) &&
+                   device->place == (after ? after->place : 0) + 1
+               ? device
+               : NULL;
 }
 
 struct chaos__slot *chaos__registry_rival(struct chaos__registry *registry,
@@ -268,14 +335,18 @@ struct chaos__slot *chaos__registry_rival(struct chaos__registry *registry,
 void chaos__devices_drop(struct chaos__registry *registry,
                          struct chaos__slot *slot)
 {
-    struct chaos__device *device;
-    uint32_t number = slot->first_device;
+    struct chaos__device *device, *next;
+    uint32_t last = 0;
 
-    while ((device = device_at(registry, number))) {
-        number = device->next;
+    for (device = chaos__registry_next_device(registry, slot, NULL); device;
+         device = next) {
+        next = chaos__registry_next_device(registry, slot, device);
+        last = number_of(registry, device);
         key_remove(registry, device);
         free_add(registry, device);
     }
+    if (last != slot->last_device)
+        registry->is_broken = true; /* some are not on the list */
     slot->first_device = slot->last_device = 0;
 }
 
@@ -300,15 +371,15 @@ void chaos__devices_rebuild(struct chaos__registry *registry)
 
     memset(map->by_key, 0, sizeof(map->by_key));
     map->free_device = 0;
-    for (number = 1; number <= map->used; number++) {
-        slot = chaos__slot_at(registry, number);
-        slot->first_device = slot->last_device = 0;
-    }
-    for (number = 1; number <= map->used_devices; number++) {
-        struct chaos__device *device = device_at(registry, number);
+    for (number = 1; number <= chaos__used(registry); number++)
+        map->slots[number].first_device = map->slots[number].last_device = 0;
+    for (number = 1; number <= chaos__used_devices(registry); number++) {
+        struct chaos__device *device = &map->devices[number];
 
         slot = chaos__slot_at(registry, device->slot);
-        if (!slot || slot->state == CHAOS__SLOT_FREE) {
+        if (!slot || slot->state == CHAOS__SLOT_FREE ||
+            (device->kind != CHAOS__DEVICE_NET &&
+             device->kind != CHAOS__DEVICE_BLOCK)) {
             free_add(registry, device);
             continue;
         }

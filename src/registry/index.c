@@ -15,7 +15,7 @@ uint32_t chaos__index_hash(const void *key, size_t size)
     return hash ^ hash >> 16;
 }
 
-void chaos__index_add(struct chaos__index *index, uint32_t hash,
+bool chaos__index_add(struct chaos__index *index, uint32_t hash,
                       unsigned number)
 {
     uint32_t at = hash & MASK, probes;
@@ -23,10 +23,11 @@ void chaos__index_add(struct chaos__index *index, uint32_t hash,
     for (probes = 0; probes < CHAOS__INDEX_SIZE; probes++) {
         if (!index->cells[at]) {
             index->cells[at] = (uint16_t)number;
-            return;
+            return true;
         }
         at = (at + 1) & MASK;
     }
+    return false;
 }
 
 unsigned chaos__index_find(const struct chaos__index *index, uint32_t hash,
@@ -44,12 +45,14 @@ unsigned chaos__index_find(const struct chaos__index *index, uint32_t hash,
 }
 
 /* Moves back what probing had pushed past the cell that is now empty. */
-static void close_gap(struct chaos__index *index, uint32_t gap,
+static bool close_gap(struct chaos__index *index, uint32_t gap,
                       chaos__index_hash_fn rehash, const void *user)
 {
-    uint32_t at, home;
+    uint32_t at = (gap + 1) & MASK, probes, home;
 
-    for (at = (gap + 1) & MASK; index->cells[at]; at = (at + 1) & MASK) {
+    for (probes = 0; index->cells[at]; probes++, at = (at + 1) & MASK) {
+        if (probes == CHAOS__INDEX_SIZE)
+            return false;
         home = rehash(user, index->cells[at]) & MASK;
         if (((at - home) & MASK) < ((at - gap) & MASK))
             continue; /* its home lies after the gap */
@@ -57,9 +60,10 @@ static void close_gap(struct chaos__index *index, uint32_t gap,
         index->cells[at] = 0;
         gap = at;
     }
+    return true;
 }
 
-void chaos__index_remove(struct chaos__index *index, uint32_t hash,
+bool chaos__index_remove(struct chaos__index *index, uint32_t hash,
                          unsigned number, chaos__index_hash_fn rehash,
                          const void *user)
 {
@@ -68,9 +72,9 @@ void chaos__index_remove(struct chaos__index *index, uint32_t hash,
     for (probes = 0; probes < CHAOS__INDEX_SIZE && index->cells[at]; probes++) {
         if (index->cells[at] == number) {
             index->cells[at] = 0;
-            close_gap(index, at, rehash, user);
-            return;
+            return close_gap(index, at, rehash, user);
         }
         at = (at + 1) & MASK;
     }
+    return false;
 }

@@ -22,14 +22,16 @@ typedef bool (*chaos__index_same_fn)(const void *user, unsigned number,
 typedef uint32_t (*chaos__index_hash_fn)(const void *user, unsigned number);
 
 uint32_t chaos__index_hash(const void *key, size_t size);
-void chaos__index_add(struct chaos__index *index, uint32_t hash,
+/* False when it is full, which it never is if it is sound. */
+bool chaos__index_add(struct chaos__index *index, uint32_t hash,
                       unsigned number);
 /* The number under `key`; 0 when there is none. */
 unsigned chaos__index_find(const struct chaos__index *index, uint32_t hash,
                            chaos__index_same_fn same, const void *user,
                            const void *key);
-/* `rehash` gives the hash of what is under another number. */
-void chaos__index_remove(struct chaos__index *index, uint32_t hash,
+/* `rehash` gives the hash of what is under another number.  False when the
+ * number is not there, or the index is full. */
+bool chaos__index_remove(struct chaos__index *index, uint32_t hash,
                          unsigned number, chaos__index_hash_fn rehash,
                          const void *user);
 

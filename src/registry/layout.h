@@ -4,6 +4,12 @@
  * of what is derived from the slots lies between chaos__change_begin() and
  * chaos__change_end(), under chaos__registry_lock(): whoever takes the lock
  * after a process that died in between makes it anew.
+ *
+ * Bytes of the file may be anything: a host that crashed, a full file system,
+ * a hand.  A number from it that becomes an index is checked, a list is walked
+ * with a bound, and a place in a list counts only if its neighbours agree.
+ * What is found to be broken is made anew at the end of the change, when the
+ * slots say all that there is to say.
  */
 #ifndef CHAOS_SRC_LAYOUT_H
 #define CHAOS_SRC_LAYOUT_H
@@ -21,6 +27,9 @@
 /* Two for each guest, on average. */
 #define CHAOS__DEVICES (2u * CHAOS__SLOTS)
 #define CHAOS__KEYS 65536u
+
+/* Room in the file is made in such pieces. */
+#define CHAOS__FILE_PAGE 4096
 
 struct chaos__layout {
     uint64_t magic;
@@ -48,12 +57,29 @@ struct chaos__registry {
     struct chaos__layout *map;
     char *dir;
     int fd;
+    bool is_broken; /* what is derived was found to be: see below */
 };
 
 _Static_assert(sizeof(struct chaos__slot) == 512, "eight slots a page");
 _Static_assert(CHAOS__SLOTS < UINT16_MAX, "slot numbers fit 16 bits");
 _Static_assert(sizeof(struct chaos__device) == 128, "32 devices a page");
 _Static_assert(sizeof(struct chaos__pool) == 1024, "four pools a page");
+
+/* open.c: has the file system keep room for bytes of the file that are about
+ * to be used: writing to a page that it has no room for would kill the
+ * process. */
+int chaos__registry_allocate(const struct chaos__registry *registry,
+                             off_t offset, off_t size, struct chaos_error *err);
+/* CHAOS_ENOMEM: there is no room left for `what`. */
+int chaos__registry_fail_full(const struct chaos__registry *registry,
+                              const char *what, struct chaos_error *err);
+
+/* Opens a file that is there, and does no more: 0 or a negative errno. */
+int chaos__registry_open_file(const char *run_dir,
+                              struct chaos__registry **registry_r);
+/* Checks an open file, and maps it; a new one gets its size and header. */
+int chaos__registry_check_and_map(struct chaos__registry *registry,
+                                  struct chaos_error *err);
 
 /* kept.c: removes what is kept for a slot, if anything. */
 void chaos__registry_drop_kept(struct chaos__registry *registry,
@@ -93,6 +119,10 @@ void chaos__pools_clear(struct chaos__registry *registry);
 
 /* registry.c */
 
+/* Under the lock, outside of a change: a free slot, not yet taken. */
+int chaos__peek_free(struct chaos__registry *registry, unsigned *number_r,
+                     struct chaos_error *err);
+
 /* Under the lock; `name` and `uuid` may be NULL. */
 int chaos__registry_check_free(struct chaos__registry *registry,
                                const char *name, const uint8_t *uuid,
@@ -116,7 +146,27 @@ bool chaos__slot_own(struct chaos__registry *registry,
 void chaos__slot_disown(struct chaos__registry *registry,
                         struct chaos__slot *slot);
 void chaos__change_begin(struct chaos__registry *registry);
+/* Makes anew what is derived if that was found to be broken. */
 void chaos__change_end(struct chaos__registry *registry);
+/* Under the lock, outside of a change: makes it anew now. */
+void chaos__mend(struct chaos__registry *registry);
+
+/* How many slots and devices were ever used, as far as that can be. */
+static inline unsigned chaos__used(const struct chaos__registry *registry)
+{
+    uint32_t used = __atomic_load_n(&registry->map->used, __ATOMIC_RELAXED);
+
+    return used < CHAOS__SLOTS ? used : CHAOS__SLOTS;
+}
+
+static inline uint32_t
+chaos__used_devices(const struct chaos__registry *registry)
+{
+    uint32_t used =
+        __atomic_load_n(&registry->map->used_devices, __ATOMIC_RELAXED);
+
+    return used < CHAOS__DEVICES ? used : CHAOS__DEVICES;
+}
 
 /* The compiler must not move stores to the slots across these: another
  * process judges by what a dead one left. */
@@ -133,6 +183,11 @@ off_t chaos__slot_number(const struct chaos__registry *registry,
 struct chaos__slot *chaos__slot_at(struct chaos__registry *registry,
                                    unsigned number);
 bool chaos__slot_in_flight(uint32_t state);
+/* Whether it can be a slot in use: its state is one, and so on. */
+bool chaos__slot_is_sound(const struct chaos__slot *slot);
+/* Whether its neighbours in its list say the same. */
+bool chaos__list_agrees(struct chaos__registry *registry,
+                        const struct chaos__slot *slot, unsigned first);
 /* Of the list of those in flight or lingering, by the slot's state. */
 void chaos__list_add(struct chaos__registry *registry,
                      struct chaos__slot *slot);

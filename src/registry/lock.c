@@ -66,6 +66,15 @@ void chaos__change_begin(struct chaos__registry *registry)
 
 void chaos__change_end(struct chaos__registry *registry)
 {
+    if (registry->is_broken)
+        chaos__registry_rebuild(registry);
     chaos__barrier();
     registry->map->dirty = 0;
+}
+
+void chaos__mend(struct chaos__registry *registry)
+{
+    chaos__change_begin(registry);
+    registry->is_broken = true;
+    chaos__change_end(registry);
 }

@@ -25,7 +25,10 @@ static struct chaos__pool *pool_at(struct chaos__registry *registry,
     if (number == 0 || number > CHAOS__POOLS)
         return NULL;
     pool = &registry->map->pools[number - 1];
-    return *pool->name ? pool : NULL;
+    return *pool->name && !pool->name[sizeof(pool->name) - 1] &&
+                   pool->size <= CHAOS__SLOTS
+               ? pool
+               : NULL;
 }
 
 /* ------------------------------------------------------------ the table */
@@ -36,7 +39,8 @@ struct chaos__pool *chaos__pool_next(struct chaos__registry *registry,
     unsigned number = after ? number_of(registry, after) + 1 : 1;
     struct chaos__pool *pool = NULL;
 
-    while (!pool && number <= registry->map->used_pools)
+    while (!pool && number <= registry->map->used_pools &&
+           number <= CHAOS__POOLS)
         pool = pool_at(registry, number++);
     return pool;
 }
@@ -160,6 +164,15 @@ void chaos__pool_end_fill(struct chaos__registry *registry,
 
 /* ------------------------------------------------------------- the list */
 
+/* What is none must not be taken for one: it may be somebody's guest. */
+static bool is_shell_of(const struct chaos__registry *registry,
+                        const struct chaos__slot *slot,
+                        const struct chaos__pool *pool)
+{
+    return slot->state == CHAOS__SLOT_SHELL && chaos__slot_is_sound(slot) &&
+           slot->pool == number_of(registry, pool);
+}
+
 bool chaos__pool_link(struct chaos__registry *registry,
                       struct chaos__slot *slot)
 {
@@ -170,6 +183,11 @@ bool chaos__pool_link(struct chaos__registry *registry,
     if (!pool)
         return false;
     last = chaos__slot_at(registry, pool->last);
+    if (pool->last &&
+        (!last || !is_shell_of(registry, last, pool) || last->next != 0)) {
+        registry->is_broken = true;
+        return true;
+    }
     slot->previous = pool->last;
     slot->next = 0;
     if (last)
@@ -190,6 +208,11 @@ void chaos__pool_unlink(struct chaos__registry *registry,
 
     if (!pool)
         return;
+    if (!chaos__list_agrees(registry, slot, pool->first) ||
+        (!next && pool->last != chaos__slot_number(registry, slot))) {
+        registry->is_broken = true;
+        return;
+    }
     if (next)
         next->previous = slot->previous;
     else
@@ -221,8 +244,13 @@ int chaos__pool_remove(struct chaos__registry *registry,
     if (rc < 0)
         return rc;
     chaos__change_begin(registry);
-    while ((slot = chaos__slot_at(registry, pool->first)))
+    while (!registry->is_broken &&
+           (slot = chaos__slot_at(registry, pool->first)) &&
+           is_shell_of(registry, slot, pool))
         chaos__slot_set_state(registry, slot, CHAOS__SLOT_DYING);
+    /* Shells that are not on the list are found when that is made anew. */
+    if (pool->first)
+        registry->is_broken = true;
     pool->name[0] = '\0';
     chaos__change_end(registry);
     chaos__registry_unlock(registry);
@@ -321,15 +349,41 @@ static void dress(struct chaos__registry *registry, struct chaos__slot *slot,
     }
 }
 
+static struct chaos__slot *look_for_shell(struct chaos__registry *registry,
+                                          const struct chaos__pool *pool,
+                                          bool *is_broken_r)
+{
+    unsigned number = pool->first, steps = 0;
+    struct chaos__slot *slot;
+
+    *is_broken_r = false;
+    for (; number; number = slot->next) {
+        slot = chaos__slot_at(registry, number);
+        if (!slot || !is_shell_of(registry, slot, pool) ||
+            steps++ > CHAOS__SLOTS) {
+            *is_broken_r = true;
+            return NULL;
+        }
+        if (chaos__slot_own(registry, slot))
+            return slot;
+    }
+    return NULL;
+}
+
 /* Under the lock: the first shell that nobody holds. */
 static struct chaos__slot *first_shell(struct chaos__registry *registry,
                                        const struct chaos__pool *pool)
 {
-    struct chaos__slot *slot =
-        pool ? chaos__slot_at(registry, pool->first) : NULL;
+    struct chaos__slot *slot;
+    bool is_broken;
 
-    while (slot && !chaos__slot_own(registry, slot))
-        slot = chaos__slot_at(registry, slot->next);
+    if (!pool)
+        return NULL;
+    slot = look_for_shell(registry, pool, &is_broken);
+    if (is_broken) {
+        chaos__mend(registry);
+        slot = look_for_shell(registry, pool, &is_broken);
+    }
     return slot;
 }
 

@@ -29,14 +29,45 @@ int chaos__registry_check_free(struct chaos__registry *registry,
                        (int)taken->domid);
 }
 
-/* The number of a free slot, not yet taken off the list; 0: none. */
-static unsigned peek_free(struct chaos__registry *registry)
+/* The next of those that were never used; 0: none, or an error. */
+static int grow(struct chaos__registry *registry, unsigned *number_r,
+                struct chaos_error *err)
+{
+    unsigned number = chaos__used(registry) + 1;
+    off_t offset = (off_t)offsetof(struct chaos__layout, slots) +
+                   (off_t)(number * sizeof(struct chaos__slot));
+
+    *number_r = number <= CHAOS__SLOTS ? number : 0;
+    if (!*number_r || offset % CHAOS__FILE_PAGE != 0)
+        return 0;
+    return chaos__registry_allocate(registry, offset, CHAOS__FILE_PAGE, err);
+}
+
+static bool is_free(struct chaos__registry *registry, unsigned number)
+{
+    struct chaos__slot *slot = chaos__slot_at(registry, number);
+
+    return slot && slot->state == CHAOS__SLOT_FREE;
+}
+
+/* A free slot, not yet taken off the list. */
+int chaos__peek_free(struct chaos__registry *registry, unsigned *number_r,
+                     struct chaos_error *err)
 {
     struct chaos__layout *map = registry->map;
+    int rc = 0;
 
-    if (map->free_head)
-        return map->free_head;
-    return map->used < CHAOS__SLOTS ? map->used + 1 : 0;
+    if (map->free_head && !is_free(registry, map->free_head))
+        chaos__mend(registry);
+    *number_r = map->free_head;
+    if (!map->free_head)
+        rc = grow(registry, number_r, err);
+    if (rc == 0 && !*number_r)
+        rc = chaos__fail(err, CHAOS_ENOMEM,
+                         "all %u guests that Xen has domids for exist; "
+                         "destroy some",
+                         CHAOS__SLOTS);
+    return rc;
 }
 
 static void fill_slot(struct chaos__slot *slot, const char *name,
@@ -54,15 +85,14 @@ static int reserve(struct chaos__registry *registry, const char *name,
                    struct chaos_error *err)
 {
     struct chaos__layout *map = registry->map;
-    unsigned number = peek_free(registry);
-    struct chaos__slot *slot = chaos__slot_at(registry, number);
+    struct chaos__slot *slot;
     uint16_t next_free;
+    unsigned number;
+    int rc = chaos__peek_free(registry, &number, err);
 
-    if (!slot)
-        return chaos__fail(err, CHAOS_ENOMEM,
-                           "all %u guests that Xen has domids for exist; "
-                           "destroy some",
-                           CHAOS__SLOTS);
+    if (rc < 0)
+        return rc;
+    slot = &map->slots[number];
     chaos__change_begin(registry);
     next_free = slot->next;
     fill_slot(slot, name, uuid);
@@ -100,6 +130,34 @@ int chaos__registry_reserve(struct chaos__registry *registry, const char *name,
     return rc;
 }
 
+/* Under the lock, or to be looked at again: *is_broken_r tells that the index
+ * leads elsewhere. */
+static struct chaos__slot *look_up_domid(struct chaos__registry *registry,
+                                         uint32_t domid, bool *is_broken_r)
+{
+    struct chaos__slot *slot;
+    unsigned number = domid < CHAOS__SLOTS ? registry->map->by_domid[domid] : 0;
+
+    slot = chaos__slot_at(registry, number);
+    if (slot && (slot->domid != domid || !chaos__slot_is_sound(slot)))
+        slot = NULL;
+    *is_broken_r = number && !slot;
+    return slot;
+}
+
+/* Under the lock, outside of a change. */
+static struct chaos__slot *find_domid(struct chaos__registry *registry,
+                                      uint32_t domid)
+{
+    bool is_broken;
+    struct chaos__slot *slot = look_up_domid(registry, domid, &is_broken);
+
+    if (!is_broken)
+        return slot;
+    chaos__mend(registry);
+    return look_up_domid(registry, domid, &is_broken);
+}
+
 int chaos__registry_set_domid(struct chaos__registry *registry,
                               struct chaos__slot *slot, uint32_t domid,
                               struct chaos_error *err)
@@ -109,7 +167,7 @@ int chaos__registry_set_domid(struct chaos__registry *registry,
 
     if (rc < 0)
         return rc;
-    old = chaos__registry_by_domid(registry, domid);
+    old = find_domid(registry, domid);
     chaos__change_begin(registry);
     if (old && old != slot)
         old->domid = CHAOS__NO_DOMID;
@@ -203,7 +261,7 @@ int chaos__registry_take(struct chaos__registry *registry,
 
     if (rc < 0)
         return rc;
-    if (slot->state == CHAOS__SLOT_FREE ||
+    if (!chaos__slot_is_sound(slot) ||
         memcmp(slot->uuid, uuid, sizeof(slot->uuid)) != 0)
         rc = chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
     else if (chaos__slot_in_flight(slot->state) ||
@@ -285,15 +343,42 @@ struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
     return slot;
 }
 
-struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
-                                             uint32_t domid)
+struct chaos__slot *chaos__registry_by_uuid(struct chaos__registry *registry,
+                                            const uint8_t *uuid)
 {
     struct chaos__slot *slot;
 
-    if (domid >= CHAOS__SLOTS)
+    if (chaos__registry_lock(registry, NULL) < 0)
         return NULL;
-    slot = chaos__slot_at(registry, registry->map->by_domid[domid]);
-    return slot && slot->domid == domid ? slot : NULL;
+    slot = chaos__find_uuid(registry, uuid);
+    chaos__registry_unlock(registry);
+    return slot;
+}
+
+struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
+                                             uint32_t domid)
+{
+    bool is_broken;
+    struct chaos__slot *slot = look_up_domid(registry, domid, &is_broken);
+
+    /* Or somebody is changing it. */
+    if (is_broken && chaos__registry_lock(registry, NULL) == 0) {
+        slot = find_domid(registry, domid);
+        chaos__registry_unlock(registry);
+    }
+    return slot;
+}
+
+int chaos__registry_rederive(struct chaos__registry *registry,
+                             struct chaos_error *err)
+{
+    int rc = chaos__registry_lock(registry, err);
+
+    if (rc < 0)
+        return rc;
+    chaos__mend(registry);
+    chaos__registry_unlock(registry);
+    return 0;
 }
 
 unsigned chaos__registry_number(const struct chaos__registry *registry,
@@ -302,23 +387,46 @@ unsigned chaos__registry_number(const struct chaos__registry *registry,
     return (unsigned)chaos__slot_number(registry, slot);
 }
 
+/* Under the lock.  A slot that is not in flight must not be taken for one: its
+ * guest would be undone. */
+static struct chaos__slot *find_orphan(struct chaos__registry *registry,
+                                       bool *is_broken_r)
+{
+    unsigned first = registry->map->flight_head, number = first, steps;
+    struct chaos__slot *slot = NULL;
+
+    *is_broken_r = false;
+    for (steps = 0; number; steps++, number = slot->next) {
+        slot = chaos__slot_at(registry, number);
+        if (steps > CHAOS__SLOTS || !slot || !chaos__slot_is_sound(slot) ||
+            !chaos__slot_in_flight(slot->state) ||
+            !chaos__list_agrees(registry, slot, first)) {
+            *is_broken_r = true;
+            return NULL;
+        }
+        if (chaos__slot_own(registry, slot))
+            return slot;
+    }
+    return NULL;
+}
+
 struct chaos__slot *
 chaos__registry_next_orphan(struct chaos__registry *registry)
 {
-    struct chaos__slot *slot = NULL;
-    unsigned number;
+    struct chaos__slot *slot;
+    bool is_broken = false;
 
     if (!registry->map->flight_head && !registry->map->dirty)
         return NULL;
     if (chaos__registry_lock(registry, NULL) < 0)
         return NULL;
-    for (number = registry->map->flight_head; number; number = slot->next) {
-        slot = chaos__slot_at(registry, number);
-        if (!slot || chaos__slot_own(registry, slot))
-            break;
+    slot = find_orphan(registry, &is_broken);
+    if (is_broken) {
+        chaos__mend(registry);
+        slot = find_orphan(registry, &is_broken);
     }
     chaos__registry_unlock(registry);
-    return number ? slot : NULL;
+    return slot;
 }
 
 struct chaos__slot *
@@ -328,7 +436,10 @@ chaos__registry_next_lingering(struct chaos__registry *registry,
     struct chaos__slot *slot = chaos__slot_at(
         registry, after ? after->next : registry->map->linger_head);
 
-    return slot && slot->state == CHAOS__SLOT_LINGERING ? slot : NULL;
+    return slot && slot->state == CHAOS__SLOT_LINGERING &&
+                   chaos__slot_is_sound(slot)
+               ? slot
+               : NULL;
 }
 
 bool chaos__registry_take_lingering(struct chaos__registry *registry,
@@ -357,8 +468,8 @@ struct chaos__slot *chaos__registry_next(struct chaos__registry *registry,
     unsigned number =
         after ? (unsigned)chaos__slot_number(registry, after) + 1 : 1;
 
-    for (; number <= registry->map->used; number++)
-        if (registry->map->slots[number].state != CHAOS__SLOT_FREE)
+    for (; number <= chaos__used(registry); number++)
+        if (chaos__slot_is_sound(&registry->map->slots[number]))
             return &registry->map->slots[number];
     return NULL;
 }

@@ -109,16 +109,53 @@ struct chaos__device {
     uint32_t references[2];
     uint64_t frames[2]; /* of the rings that they grant */
     uint32_t mtu;       /* network */
-    uint32_t reserved;
+    uint32_t place;     /* among its slot's, from 1; the registry's */
 };
 
 struct chaos__registry;
 
-/* Opens it, making run_dir and the file when they are not there. */
+/* Opens it, making run_dir and the file when they are not there.  CHAOS_EFAILED
+ * when the file is none, or of another version; CHAOS_ENOMEM when the file
+ * system is full, as in all that takes a slot or adds to one. */
 int chaos__registry_open(const char *run_dir,
                          struct chaos__registry **registry_r,
                          struct chaos_error *err);
 void chaos__registry_close(struct chaos__registry *registry);
+
+/*
+ * Renames a file that cannot be opened as a registry, so that a new one can be
+ * made: 1, with where it is now; 0 when there is none, or nothing is wrong with
+ * it; or an error.
+ */
+int chaos__registry_put_aside(const char *run_dir, char *path_r, size_t size,
+                              struct chaos_error *err);
+
+/*
+ * Enters a domain that exists and that no slot knows, as *wanted says, which
+ * is RUNNING, or DYING and ours then: there is no moment at which a process
+ * that dies leaves a guest to be undone.  It gets slot `number` if that is
+ * free; 0: any.  CHAOS_EEXIST as chaos__registry_reserve().
+ */
+int chaos__registry_adopt(struct chaos__registry *registry,
+                          const struct chaos__slot *wanted, unsigned number,
+                          struct chaos__slot **slot_r, struct chaos_error *err);
+
+/* A configuration that is kept and belongs to no slot that is in use. */
+struct chaos__kept {
+    unsigned number; /* of the slot that it was kept for */
+    uint64_t kept_s; /* when, since the epoch */
+    char *text;
+};
+
+/* All of them, the highest number first; what cannot be read is left out.  The
+ * caller frees them with chaos__registry_free_kept(). */
+int chaos__registry_list_kept(struct chaos__registry *registry,
+                              struct chaos__kept **list_r, size_t *count_r,
+                              struct chaos_error *err);
+void chaos__registry_free_kept(struct chaos__kept *list, size_t count);
+/* Removes all that is kept for no slot. */
+int chaos__registry_drop_stale(struct chaos__registry *registry,
+                               struct chaos_error *err);
 
 /*
  * Takes a free slot for a new guest, or for a shell, which has no name (NULL):
@@ -167,6 +204,13 @@ struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
                                             const char *name);
 struct chaos__slot *chaos__registry_by_domid(struct chaos__registry *registry,
                                              uint32_t domid);
+struct chaos__slot *chaos__registry_by_uuid(struct chaos__registry *registry,
+                                            const uint8_t *uuid);
+
+/* Makes anew all that is derived from the slots: for who has reason to doubt
+ * it. */
+int chaos__registry_rederive(struct chaos__registry *registry,
+                             struct chaos_error *err);
 
 /* From 1: a slot keeps its number. */
 unsigned chaos__registry_number(const struct chaos__registry *registry,

@@ -9,6 +9,7 @@
 
 /* enum xsd_sockmsg_type, public/io/xs_wire.h */
 enum type {
+    TYPE_DIRECTORY = 1,
     TYPE_READ = 2,
     TYPE_WATCH = 4,
     TYPE_UNWATCH = 5,
@@ -181,6 +182,19 @@ void chaos__store_read(struct chaos__store *store, const char *path,
     request->size = size;
 }
 
+void chaos__store_list(struct chaos__store *store, const char *path,
+                       char *names, size_t size)
+{
+    struct request *request =
+        queue(store, TYPE_DIRECTORY, path, strlen(path) + 1, "", 0);
+
+    names[0] = '\0';
+    if (!request)
+        return;
+    request->value = names;
+    request->size = size;
+}
+
 void chaos__store_watch(struct chaos__store *store, const char *path,
                         const char *token)
 {
@@ -272,9 +286,9 @@ static int fail_answer(const struct chaos__store *store,
                        const struct header *header, struct chaos_error *err)
 {
     static const char *const doing[] = {
-        [TYPE_READ] = "reading",     [TYPE_WATCH] = "watching",
-        [TYPE_UNWATCH] = "watching", [TYPE_WRITE] = "writing",
-        [TYPE_RM] = "removing",
+        [TYPE_DIRECTORY] = "listing", [TYPE_READ] = "reading",
+        [TYPE_WATCH] = "watching",    [TYPE_UNWATCH] = "watching",
+        [TYPE_WRITE] = "writing",     [TYPE_RM] = "removing",
     };
 
     /* The answer is errno's name, as text. */
@@ -299,6 +313,7 @@ static bool is_harmless(const struct chaos__store *store,
                         const struct header *header)
 {
     switch (request->type) {
+    case TYPE_DIRECTORY:
     case TYPE_READ:
     case TYPE_RM:
     case TYPE_UNWATCH:
@@ -308,6 +323,18 @@ static bool is_harmless(const struct chaos__store *store,
     default:
         return false;
     }
+}
+
+/* Whole names alone, and an empty one behind them. */
+static void take_names(const struct request *request, const char *names,
+                       size_t length)
+{
+    if (length > request->size - 1)
+        length = request->size - 1;
+    while (length > 0 && names[length - 1])
+        length--;
+    memcpy(request->value, names, length);
+    request->value[length] = '\0';
 }
 
 static int take_answer(struct chaos__store *store,
@@ -324,6 +351,10 @@ static int take_answer(struct chaos__store *store,
         return fail_protocol(err);
     if (!request->value)
         return 0;
+    if (request->type == TYPE_DIRECTORY) {
+        take_names(request, payload(store), length);
+        return 0;
+    }
     if (length >= request->size)
         length = request->size - 1;
     memcpy(request->value, payload(store), length);

@@ -42,6 +42,11 @@ void chaos__store_remove(struct chaos__store *store, const char *path);
  * "" when it is not there. */
 void chaos__store_read(struct chaos__store *store, const char *path,
                        char *value, size_t size);
+/* Lists the names of the nodes below one: each with its NUL, and an empty one
+ * behind the last; those that `names` has no room for are left out.  None when
+ * it is not there. */
+void chaos__store_list(struct chaos__store *store, const char *path,
+                       char *names, size_t size);
 /* Asks for an event whenever the node or one below it changes; there is one
  * at once.  `token` is not empty.  One that is there, or is not there to be
  * taken away, is no error. */

@@ -20,7 +20,11 @@ uint32_t fake_hv_add_foreign(const char *name, const uint8_t handle[16])
     if (domain->exists)
         abort();
     *domain = (struct fake_hv_domain){
-        .exists = true, .max_vcpus = 1, .vcpus = 1, .overhead_kb = 60
+        .exists = true,
+        .is_foreign = true,
+        .max_vcpus = 1,
+        .vcpus = 1,
+        .overhead_kb = 60,
     };
     fake_state->free_kb -= domain->overhead_kb;
     if (domid >= fake_state->domid_end)

@@ -329,6 +329,7 @@ static int bind_loop(struct fake_loop *loop, struct chaos__dom0_disk *disk,
         return chaos__fail_errno(err, errno, "looking at a disk's file");
     loop->is_bound = true;
     loop->is_writable = is_writable;
+    memcpy(loop->id, disk->id, sizeof(loop->id));
     hold_loop(loop);
     loop->sectors = (uint64_t)status.st_size / 512;
     disk->loop_fd = fcntl(disk->fd, F_DUPFD_CLOEXEC, 0);
@@ -412,6 +413,19 @@ int chaos__dom0_disk_bind(struct chaos__dom0_disk *disk, bool is_writable,
         fake_offence("binding a loop device that nobody has open");
     else if (rc == 0)
         rc = bind_loop(loop, disk, is_writable, err);
+    return fake_leave(&this_call, rc);
+}
+
+int chaos__dom0_loop_id(int number, uint64_t id_r[2], struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_LOOP_ID, err);
+    const struct fake_loop *loop = fake_loop_find((uint32_t)number);
+
+    if (rc == 0 && (!loop || !loop->is_bound))
+        rc = chaos__fail(err, CHAOS_EFAILED, "loop device %d: none", number);
+    if (rc == 0)
+        memcpy(id_r, loop->id, sizeof(loop->id));
     return fake_leave(&this_call, rc);
 }
 

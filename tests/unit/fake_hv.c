@@ -275,7 +275,10 @@ static void tell(uint32_t domid, struct chaos__hv_domain *domain)
         .shutdown = from->shutdown,
         .dying = from->dying,
         .shutdown_reason = from->shutdown ? from->shutdown_reason : 0,
-        .vcpus_online = from->vcpus,
+        /* A vCPU that never had a state is not. */
+        .vcpus_online = from->has_entry || from->is_built || from->is_foreign
+                            ? from->vcpus
+                            : 0,
         .pages = from->pages,
         .max_pages = from->max_pages,
         .cpu_time_ns = from->cpu_time_ns,
@@ -551,6 +554,22 @@ int chaos__hv_set_param(struct chaos__hv *hv, uint32_t domid,
         domain->has_param[param] = true;
         domain->params[param] = value;
     }
+    return fake_leave(&this_call, rc);
+}
+
+int chaos__hv_get_param(struct chaos__hv *hv, uint32_t domid,
+                        enum chaos__hv_param param, uint64_t *value_r,
+                        struct chaos_error *err)
+{
+    struct fake_hv_domain *domain;
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_GET_PARAM, err);
+
+    (void)hv;
+    if (rc == 0)
+        rc = need_pvh(domid, &domain, err);
+    if (rc == 0)
+        *value_r = domain->params[param]; /* 0: was never set */
     return fake_leave(&this_call, rc);
 }
 

@@ -34,6 +34,7 @@
     X(MAP, "map")                                                              \
     X(UNMAP, "unmap")                                                          \
     X(SET_PARAM, "set_param")                                                  \
+    X(GET_PARAM, "get_param")                                                  \
     X(SET_MEMORY_MAP, "set_memory_map")                                        \
     X(PVH_PREPARE_VCPUS, "pvh_prepare_vcpus")                                  \
     X(PVH_SET_ENTRY, "pvh_set_entry")                                          \
@@ -62,6 +63,7 @@
     X(DISK_BIND, "disk_bind")                                                  \
     X(DISK_GEOMETRY, "disk_geometry")                                          \
     X(IS_JOINED, "is_joined")                                                  \
+    X(LOOP_ID, "loop_id")                                                      \
     X(HAS_DEVICE, "has_device")                                                \
     X(DOMAIN_SET_HANDLE, "domain_set_handle")                                  \
     X(DISK_CLOSE, "disk_close")
@@ -166,7 +168,7 @@ struct fake_hv_extent {
 
 struct fake_hv_domain {
     bool exists, pvh, paused, shutdown, dying, has_policy, has_vcpu_header;
-    bool has_entry, is_built;
+    bool has_entry, is_built, is_foreign;
     uint8_t handle[CHAOS__HANDLE_SIZE];
     unsigned shutdown_reason, max_vcpus, vcpus;
     uint32_t max_event_channels, max_grant_frames;

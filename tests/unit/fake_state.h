@@ -36,6 +36,7 @@ struct fake_bridge {
 struct fake_loop {
     bool is_used, is_bound, is_writable;
     uint32_t number;
+    uint64_t id[2];               /* of its file */
     int owners[FAKE_LOOP_OWNERS]; /* processes that have it open, or 0 */
     unsigned backends;
     uint64_t sectors;

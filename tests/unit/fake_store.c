@@ -11,6 +11,7 @@
 
 /* public/io/xs_wire.h */
 enum type {
+    TYPE_DIRECTORY = 1,
     TYPE_READ = 2,
     TYPE_WATCH = 4,
     TYPE_UNWATCH = 5,
@@ -195,10 +196,35 @@ static void answer_read(struct chaos__hv_store *store,
         answer_error(store, request->header, ENOENT);
 }
 
+/* Names, each with its NUL. */
+static void answer_list(struct chaos__hv_store *store,
+                        const struct request *request)
+{
+    struct fake_node *directory = fake_tree_find(request->path), *node = NULL;
+    char names[CHAOS__STORE_PAYLOAD_MAX];
+    size_t length = 0;
+
+    if (!directory) {
+        answer_error(store, request->header, ENOENT);
+        return;
+    }
+    while ((node = fake_tree_next(directory, node))) {
+        if (strlen(node->name) + 1 > sizeof(names) - length) {
+            answer_error(store, request->header, E2BIG);
+            return;
+        }
+        memcpy(names + length, node->name, strlen(node->name) + 1);
+        length += strlen(node->name) + 1;
+    }
+    answer(store, request->header, names, length);
+}
+
 /* What was asked; FAKE_STORE_REQUESTS: nothing that is known. */
 static enum fake_store_request kind_of(const struct request *request)
 {
     switch (request->header->type) {
+    case TYPE_DIRECTORY:
+        return FAKE_STORE_LIST;
     case TYPE_READ:
         return FAKE_STORE_READ;
     case TYPE_WATCH:
@@ -257,6 +283,10 @@ static void execute(struct chaos__hv_store *store, const struct header *header,
     fake_state->requests[kind]++;
     if (kind == FAKE_STORE_READ) {
         answer_read(store, &request);
+        return;
+    }
+    if (kind == FAKE_STORE_LIST) {
+        answer_list(store, &request);
         return;
     }
     errnum = change(store, &request, kind);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 enum fake_store_request {
+    FAKE_STORE_LIST,
     FAKE_STORE_READ,
     FAKE_STORE_WATCH,
     FAKE_STORE_UNWATCH,

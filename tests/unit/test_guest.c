@@ -678,6 +678,9 @@ static void keeps_the_configuration(void **state)
 
     made = support_config(world, "web", "pvh", world->noxs_kernel,
                           "extra=\"a b\"\nvcpus=2\n");
+    /* And whose it is. */
+    made->has_uuid = true;
+    memcpy(made->uuid, support_slot(world, "web").uuid, sizeof(made->uuid));
     assert_int_equal(chaos_guest_config(world->chaos, domid, &kept, &err), 0);
     assert_int_equal(chaos_config_format(made, &made_text, &err), 0);
     assert_int_equal(chaos_config_format(kept, &kept_text, &err), 0);

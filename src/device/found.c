@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "found.h"
+
+#include "end.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_SIZE 512
+#define TEXT_SIZE 24
+
+/* What is read of a device, as text. */
+struct nodes {
+    char state[TEXT_SIZE], port[TEXT_SIZE], references[2][TEXT_SIZE];
+    char mac[TEXT_SIZE]; /* network */
+    char mode[TEXT_SIZE], device[TEXT_SIZE], device_type[TEXT_SIZE]; /* disk */
+};
+
+/* 0 when it is no number. */
+static uint32_t number_of(const char *text, int base)
+{
+    unsigned long value;
+    char *end;
+
+    errno = 0;
+    value = strtoul(text, &end, base);
+    return !*text || *end || errno || value > UINT32_MAX ? 0 : (uint32_t)value;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t one = ((const struct chaos__found *)a)->id;
+    uint32_t other = ((const struct chaos__found *)b)->id;
+
+    return one < other ? -1 : one > other;
+}
+
+/* Directories are named by number; others are none of ours. */
+static unsigned take_names(const char *names, bool is_net,
+                           struct chaos__found *found, unsigned most)
+{
+    unsigned count = 0;
+    uint32_t id;
+
+    for (; *names && count < most; names += strlen(names) + 1) {
+        id = number_of(names, 10);
+        if (id != 0 || strcmp(names, "0") == 0)
+            found[count++] =
+                (struct chaos__found){ .is_net = is_net, .id = id };
+    }
+    if (count > 0)
+        qsort(found, count, sizeof(*found), compare_ids);
+    return count;
+}
+
+static int list(struct chaos__store *store, uint32_t domid,
+                struct chaos__found *found, struct chaos_error *err)
+{
+    char vifs[NAMES_SIZE], vbds[NAMES_SIZE], path[128];
+    unsigned count;
+    int rc;
+
+    snprintf(path, sizeof(path), CHAOS__STORE_BACKENDS "/vif/%u", domid);
+    chaos__store_list(store, path, vifs, sizeof(vifs));
+    snprintf(path, sizeof(path), CHAOS__STORE_BACKENDS "/vbd/%u", domid);
+    chaos__store_list(store, path, vbds, sizeof(vbds));
+    rc = chaos__store_run(store, err);
+    if (rc < 0)
+        return rc;
+    count = take_names(vifs, true, found, CHAOS__VIFS_MAX);
+    return (int)(count +
+                 take_names(vbds, false, found + count, CHAOS__DISKS_MAX));
+}
+
+static void read_front(struct chaos__store *store, const struct chaos__end *end,
+                       const char *node, char *value)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/%s", end->front, node);
+    chaos__store_read(store, path, value, TEXT_SIZE);
+}
+
+static void ask(struct chaos__store *store, uint32_t domid,
+                struct chaos__found *found, struct nodes *nodes)
+{
+    struct chaos__end end;
+
+    chaos__end_place(&end, found->is_net ? "vif" : "vbd", domid, found->id);
+    chaos__end_read(store, &end, "state", nodes->state, TEXT_SIZE);
+    read_front(store, &end, "event-channel", nodes->port);
+    if (found->is_net) {
+        read_front(store, &end, "tx-ring-ref", nodes->references[0]);
+        read_front(store, &end, "rx-ring-ref", nodes->references[1]);
+        chaos__end_read(store, &end, "mac", nodes->mac, TEXT_SIZE);
+        chaos__end_read(store, &end, "bridge", found->bridge,
+                        sizeof(found->bridge));
+        return;
+    }
+    read_front(store, &end, "ring-ref", nodes->references[0]);
+    chaos__end_read(store, &end, "mode", nodes->mode, TEXT_SIZE);
+    chaos__end_read(store, &end, "physical-device", nodes->device, TEXT_SIZE);
+    chaos__end_read(store, &end, "device-type", nodes->device_type, TEXT_SIZE);
+    chaos__end_read(store, &end, "dev", found->vdev, sizeof(found->vdev));
+    chaos__end_read(store, &end, "params", found->target,
+                    sizeof(found->target));
+}
+
+static void learn_mac(const char *text, uint8_t mac[6])
+{
+    unsigned bytes[6];
+    char more;
+    int i;
+
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &bytes[0], &bytes[1],
+               &bytes[2], &bytes[3], &bytes[4], &bytes[5], &more) != 6)
+        return;
+    for (i = 0; i < 6; i++)
+        mac[i] = (uint8_t)bytes[i];
+}
+
+/* "MAJOR:MINOR", in hexadecimal digits. */
+static void learn_device(char *text, struct chaos__found *found)
+{
+    char *colon = strchr(text, ':');
+
+    if (!colon)
+        return;
+    *colon = '\0';
+    found->major = number_of(text, 16);
+    found->minor = number_of(colon + 1, 16);
+}
+
+static void learn(struct chaos__found *found, struct nodes *nodes)
+{
+    found->is_connected = number_of(nodes->state, 10) == CHAOS__END_CONNECTED;
+    found->port = number_of(nodes->port, 10);
+    found->references[0] = number_of(nodes->references[0], 10);
+    if (found->is_net) {
+        found->references[1] = number_of(nodes->references[1], 10);
+        learn_mac(nodes->mac, found->mac);
+        return;
+    }
+    found->is_cdrom = strcmp(nodes->device_type, "cdrom") == 0;
+    found->is_read_only = strcmp(nodes->mode, "r") == 0;
+    learn_device(nodes->device, found);
+}
+
+int chaos__devices_found(struct chaos__store *store, uint32_t domid,
+                         struct chaos__found found[CHAOS__FOUND_MAX],
+                         struct chaos_error *err)
+{
+    struct nodes nodes[CHAOS__FOUND_MAX];
+    int count = list(store, domid, found, err), i, rc;
+
+    if (count <= 0)
+        return count;
+    memset(nodes, 0, sizeof(nodes));
+    for (i = 0; i < count; i++)
+        ask(store, domid, &found[i], &nodes[i]);
+    rc = chaos__store_run(store, err);
+    for (i = 0; rc == 0 && i < count; i++)
+        learn(&found[i], &nodes[i]);
+    return rc < 0 ? rc : count;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The devices that a domain has, as XenStore's nodes tell: for a guest of
+ * which nothing else is known any more.
+ */
+#ifndef CHAOS_SRC_DEVICE_FOUND_H
+#define CHAOS_SRC_DEVICE_FOUND_H
+
+#include "device.h"
+
+struct chaos__found {
+    bool is_net, is_connected;
+    uint32_t id; /* as its directory is called */
+    uint32_t port, references[2];
+    uint32_t major, minor; /* disk */
+    bool is_cdrom, is_read_only;
+    uint8_t mac[6]; /* network; 0: not told */
+    char bridge[CHAOS__INTERFACE_NAME_MAX];
+    char vdev[CHAOS__VDEV_MAX];
+    char target[1024]; /* disk; "": it was late-bound */
+};
+
+#define CHAOS__FOUND_MAX (CHAOS__VIFS_MAX + CHAOS__DISKS_MAX)
+
+/* Interfaces first, each kind by id; returns how many, or an error.  What a
+ * node does not tell is 0. */
+int chaos__devices_found(struct chaos__store *store, uint32_t domid,
+                         struct chaos__found found[CHAOS__FOUND_MAX],
+                         struct chaos_error *err);
+
+#endif
