@@ -167,7 +167,7 @@ install: all
 	$(INSTALL) -m 644 $(BUILD)/chaos.bash $(DESTDIR)$(COMPLETIONDIR)/chaos
 
 # These work on a fresh machine: they install what they miss first.
-.PHONY: demo check bench lab-shell
+.PHONY: demo check soak bench lab-shell
 demo:
 	$(Q)tests/install-packages build lab
 	$(Q)$(MAKE) --no-print-directory all bench-tools
@@ -177,6 +177,14 @@ demo:
 check:
 	$(Q)tests/install-packages build lab
 	$(Q)tests/check
+
+# What takes longer than a check may: an hour, with its 2000 cycles.
+soak:
+	$(Q)tests/install-packages build lab
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/lab/unpack
+	$(Q)tests/lab/run --timeout 7200 -- bash /chaos/tests/lab/soak.sh \
+	    $(or $(CYCLES),2000)
 
 bench:
 	$(Q)tests/install-packages build lab

@@ -103,16 +103,17 @@ struct chaos_guest_control {
 /*
  * Creates a guest and starts it, unless `flags` has CHAOS_CREATE_PAUSED.  Takes
  * a shell if one of its flavor is ready (chaos/pool.h): then this takes neither
- * XenStore nor back ends.  Its devices are connected in any case.  `config` is not changed and stays the caller's;
- * domid_r may be NULL.  When it returns 0 the guest's vCPU may already have
- * run.  On failure nothing of it is left, though back ends may take a moment
- * to let go of it.  Errors: CHAOS_EINVAL (the configuration, a bridge or disk
- * that is none), CHAOS_EIMAGE (the kernel or ramdisk), CHAOS_ENOTSUP (devices
- * or CHAOS_CREATE_NOXS, and a kernel that does not speak noxs), CHAOS_EEXIST
- * (name, UUID, MAC address or name of an interface taken), CHAOS_EBUSY (a disk
- * that is in use), CHAOS_ETIMEDOUT (a back end or XenStore does not answer),
- * CHAOS_ENOMEM (memory, domids, room for devices in the registry),
- * CHAOS_EFAILED (a back end that is not there or refuses; anything else).
+ * XenStore nor back ends.  Its devices are connected in any case.  `config` is
+ * not changed and stays the caller's; domid_r may be NULL.  When it returns 0
+ * the guest's vCPU may already have run.  On failure nothing of it is left,
+ * though back ends may take a moment to let go of it.  Errors: CHAOS_EINVAL
+ * (the configuration, a bridge or disk that is none), CHAOS_EIMAGE (the kernel
+ * or ramdisk), CHAOS_ENOTSUP (devices or CHAOS_CREATE_NOXS, and a kernel that
+ * does not speak noxs), CHAOS_EEXIST (name, UUID, MAC address or name of an
+ * interface taken), CHAOS_EBUSY (a disk that is in use), CHAOS_ETIMEDOUT (a
+ * back end or XenStore does not answer), CHAOS_ENOMEM (memory, domids, room for
+ * devices in the registry), CHAOS_EFAILED (a back end that is not there or
+ * refuses; anything else).
  */
 int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
                        unsigned flags, uint32_t *domid_r,
@@ -141,8 +142,8 @@ int chaos_guest_info(struct chaos *chaos, uint32_t domid,
                      struct chaos_guest_info *info_r, struct chaos_error *err);
 
 /*
- * All domains of the host by domid, dom0 and shells included.  Carries out what is due
- * for guests that have ended (on_poweroff and so on) first; what can't
+ * All domains of the host by domid, dom0 and shells included.  Carries out what
+ * is due for guests that have ended (on_poweroff and so on) first; what can't
  * be is no error.  The caller frees *list_r with free().
  */
 int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,

@@ -15,10 +15,9 @@ int chaos__devices_record(struct chaos__registry *registry,
 
 /* What a guest's devices want of a shell's, for chaos__pool_claim(); returns
  * how many. */
-unsigned
-chaos__devices_wish(const struct chaos__devices *devices,
-                    struct chaos__device wishes[CHAOS__VIFS_MAX +
-                                                CHAOS__DISKS_MAX]);
+unsigned chaos__devices_wish(
+    const struct chaos__devices *devices,
+    struct chaos__device wishes[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX]);
 /* Makes the devices those of the shell: the records say what was made for it.
  * False when they don't. */
 bool chaos__devices_restore(struct chaos__registry *registry,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,20 +21,32 @@
 /* xenstored answers at once or it is stuck; then this is long enough. */
 #define SEND_TIMEOUT_MS 10000
 
+/* Of what has come from the kernel's device and was not asked for yet: events,
+ * as replies come one by one. */
+#define PENDING_MAX (1u << 20)
+
 struct chaos__hv_store {
     int fd;
     bool is_device;
+    /* the device alone: bytes that have been read, and how many of them have
+     * been given out */
+    uint8_t *pending;
+    size_t pending_size, given;
 };
 
+/* The socket's queue may be full for a moment: that is waited for. */
 static int connect_socket(void)
 {
+    const struct timeval limit = { .tv_sec = SEND_TIMEOUT_MS / 1000 };
     struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int errnum;
 
     if (fd < 0)
         return -1;
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+        connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
         return fd;
     errnum = errno;
     close(fd);
@@ -41,26 +54,32 @@ static int connect_socket(void)
     return -1;
 }
 
+/* The socket is there wherever xenstored runs in dom0. */
+static int connect_any(bool *is_device_r)
+{
+    int fd = connect_socket();
+
+    *is_device_r = false;
+    if (fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED))
+        return fd;
+    *is_device_r = true;
+    return open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+}
+
 int chaos__hv_store_open(struct chaos__hv *hv, struct chaos__hv_store **store_r,
                          struct chaos_error *err)
 {
     struct chaos__hv_store *store = calloc(1, sizeof(*store));
-    int errnum;
 
     (void)hv;
     if (!store)
         return chaos__fail_memory(err);
-    store->fd = connect_socket();
-    if (store->fd < 0) {
-        errnum = errno;
-        store->is_device = true;
-        store->fd = open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-    }
+    store->fd = connect_any(&store->is_device);
     if (store->fd < 0) {
         free(store);
         return chaos__fail(err, CHAOS_EFAILED,
                            "opening XenStore: %s: %s; is xenstored running?",
-                           SOCKET, chaos__errno_text(errnum));
+                           SOCKET, chaos__errno_text(errno));
     }
     *store_r = store;
     return 0;
@@ -71,6 +90,7 @@ void chaos__hv_store_close(struct chaos__hv_store *store)
     if (!store)
         return;
     close(store->fd);
+    free(store->pending);
     free(store);
 }
 
@@ -89,31 +109,15 @@ static int wait_ready(struct chaos__hv_store *store, short events,
     return r;
 }
 
-/* The kernel's device takes one message a write. */
-static size_t piece(const struct chaos__hv_store *store, const uint8_t *bytes,
-                    size_t size)
+static int send_bytes(struct chaos__hv_store *store, const uint8_t *bytes,
+                      size_t size, struct chaos_error *err)
 {
-    struct xsd_sockmsg header;
-
-    if (!store->is_device || size < sizeof(header))
-        return size;
-    memcpy(&header, bytes, sizeof(header));
-    return header.len < size - sizeof(header) ? sizeof(header) + header.len
-                                              : size;
-}
-
-int chaos__hv_store_send(struct chaos__hv_store *store, const void *bytes,
-                         size_t size, struct chaos_error *err)
-{
-    const uint8_t *at = bytes;
     ssize_t sent;
     int rc;
 
     while (size > 0) {
-        size_t length = piece(store, at, size);
-
-        sent = store->is_device ? write(store->fd, at, length)
-                                : send(store->fd, at, length, MSG_NOSIGNAL);
+        sent = store->is_device ? write(store->fd, bytes, size)
+                                : send(store->fd, bytes, size, MSG_NOSIGNAL);
         if (sent < 0 && errno == EAGAIN) {
             rc = wait_ready(store, POLLOUT, SEND_TIMEOUT_MS, err);
             if (rc < 0)
@@ -125,16 +129,16 @@ int chaos__hv_store_send(struct chaos__hv_store *store, const void *bytes,
         } else if (sent < 0 && errno != EINTR) {
             return chaos__fail_errno(err, errno, "talking to XenStore");
         } else if (sent > 0) {
-            at += sent;
+            bytes += sent;
             size -= (size_t)sent;
         }
     }
     return 0;
 }
 
-int chaos__hv_store_receive(struct chaos__hv_store *store, void *buffer,
-                            size_t size, int timeout_ms,
-                            struct chaos_error *err)
+/* Reads what is there, or comes in that time; 0 when nothing does. */
+static int read_bytes(struct chaos__hv_store *store, void *buffer, size_t size,
+                      int timeout_ms, struct chaos_error *err)
 {
     ssize_t got;
     int rc;
@@ -155,4 +159,156 @@ int chaos__hv_store_receive(struct chaos__hv_store *store, void *buffer,
         if (rc <= 0)
             return rc;
     }
+}
+
+/* ------------------------------------------------------ the kernel's device */
+
+/*
+ * Linux's device takes one message a write, and one request at a time: with an
+ * answer outstanding, a request for a watch makes its thread for XenStore and
+ * the writer wait for each other for ever, and with them all of dom0's back
+ * ends (xenbus_dev_frontend.c: reply_mutex).
+ */
+
+/* Bytes of the first whole message from `at` on; 0: it is not all there. */
+static size_t message_at(const struct chaos__hv_store *store, size_t at,
+                         struct xsd_sockmsg *header_r)
+{
+    size_t left = store->pending_size - at;
+
+    if (left < sizeof(*header_r))
+        return 0;
+    memcpy(header_r, store->pending + at, sizeof(*header_r));
+    return header_r->len <= left - sizeof(*header_r)
+               ? sizeof(*header_r) + header_r->len
+               : 0;
+}
+
+static int read_pending(struct chaos__hv_store *store, int timeout_ms,
+                        struct chaos_error *err)
+{
+    uint8_t *larger;
+    int rc;
+
+    if (store->pending_size > PENDING_MAX)
+        return chaos__fail(err, CHAOS_EFAILED,
+                           "talking to XenStore: too many events");
+    larger =
+        realloc(store->pending, store->pending_size + XENSTORE_PAYLOAD_MAX);
+    if (!larger)
+        return chaos__fail_memory(err);
+    store->pending = larger;
+    rc = read_bytes(store, larger + store->pending_size, XENSTORE_PAYLOAD_MAX,
+                    timeout_ms, err);
+    if (rc > 0)
+        store->pending_size += (size_t)rc;
+    return rc;
+}
+
+static int read_more(struct chaos__hv_store *store, struct chaos_error *err)
+{
+    int rc = read_pending(store, SEND_TIMEOUT_MS, err);
+
+    if (rc == 0)
+        return chaos__fail(err, CHAOS_ETIMEDOUT,
+                           "XenStore does not answer; is xenstored stuck?");
+    return rc;
+}
+
+/* Until the answer has come, after any number of events. */
+static int await_answer(struct chaos__hv_store *store, size_t at,
+                        struct chaos_error *err)
+{
+    struct xsd_sockmsg header;
+    size_t length;
+    int rc;
+
+    for (;;) {
+        while ((length = message_at(store, at, &header)) > 0) {
+            at += length;
+            if (header.type != XS_WATCH_EVENT)
+                return 0;
+        }
+        rc = read_more(store, err);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* Reads at least one message in that time, and no part of one: a request may
+ * be next, and what is read after it is looked through for its answer. */
+static int read_whole(struct chaos__hv_store *store, int timeout_ms,
+                      struct chaos_error *err)
+{
+    struct xsd_sockmsg header;
+    size_t length, at = 0;
+    int rc = read_pending(store, timeout_ms, err);
+
+    while (rc > 0) {
+        while ((length = message_at(store, at, &header)) > 0)
+            at += length;
+        if (at == store->pending_size)
+            break;
+        rc = read_more(store, err);
+    }
+    return rc;
+}
+
+static int send_one_by_one(struct chaos__hv_store *store, const uint8_t *bytes,
+                           size_t size, struct chaos_error *err)
+{
+    struct xsd_sockmsg header;
+    size_t length, at;
+    int rc = 0;
+
+    while (rc == 0 && size >= sizeof(header)) {
+        memcpy(&header, bytes, sizeof(header));
+        length = sizeof(header) + header.len;
+        if (length > size)
+            length = size;
+        at = store->pending_size; /* whole messages so far */
+        rc = send_bytes(store, bytes, length, err);
+        if (rc == 0)
+            rc = await_answer(store, at, err);
+        bytes += length;
+        size -= length;
+    }
+    return rc;
+}
+
+static size_t take_pending(struct chaos__hv_store *store, void *buffer,
+                           size_t size)
+{
+    size_t left = store->pending_size - store->given;
+
+    if (size > left)
+        size = left;
+    if (size > 0)
+        memcpy(buffer, store->pending + store->given, size);
+    store->given += size;
+    if (store->given == store->pending_size)
+        store->given = store->pending_size = 0;
+    return size;
+}
+
+/* ----------------------------------------------------------------- either */
+
+int chaos__hv_store_send(struct chaos__hv_store *store, const void *bytes,
+                         size_t size, struct chaos_error *err)
+{
+    return store->is_device ? send_one_by_one(store, bytes, size, err)
+                            : send_bytes(store, bytes, size, err);
+}
+
+int chaos__hv_store_receive(struct chaos__hv_store *store, void *buffer,
+                            size_t size, int timeout_ms,
+                            struct chaos_error *err)
+{
+    int rc = 1;
+
+    if (!store->is_device)
+        return read_bytes(store, buffer, size, timeout_ms, err);
+    if (store->pending_size == 0)
+        rc = read_whole(store, timeout_ms, err);
+    return rc > 0 ? (int)take_pending(store, buffer, size) : rc;
 }
