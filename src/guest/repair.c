@@ -125,6 +125,21 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
+/* Whether a back end is there that has not started yet.  It may find that its
+ * nodes have gone, and say so in XenStore when that was cleared already. */
+static bool may_yet_complain(struct chaos *chaos,
+                             const struct chaos__slot *slot)
+{
+    struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
+    unsigned i, count = chaos__devices_recorded(chaos->registry, slot, names);
+
+    for (i = 0; !slot->are_connected && i < count; i++)
+        if (chaos__dom0_has_device(names[i].is_net ? "vif" : "vbd", slot->domid,
+                                   names[i].id))
+            return true;
+    return false;
+}
+
 /* Whether something still has the domain's memory: 1, 0, or an error.  Only
  * back ends are waited for. */
 static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
@@ -137,7 +152,7 @@ static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
         return 0;
     rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
     if (rc < 0)
-        return rc == CHAOS_ENOGUEST ? 0 : rc;
+        return rc == CHAOS_ENOGUEST ? may_yet_complain(chaos, slot) : rc;
     return chaos__slot_is_of(slot, domain.handle);
 }
 
@@ -184,9 +199,20 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
 
 void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot)
 {
-    if (lingers(chaos, slot, NULL) == 0 &&
-        chaos__registry_take_lingering(chaos->registry, slot))
+    int rc = 0;
+
+    if (lingers(chaos, slot, NULL) != 0 ||
+        !chaos__registry_take_lingering(chaos->registry, slot))
+        return;
+    if (!slot->are_connected && is_anothers(chaos, slot, NULL) == 0) {
+        rc = chaos__store_ready(chaos, NULL);
+        if (rc == 0)
+            rc = chaos__devices_remove(chaos->store, slot->domid, NULL);
+    }
+    if (rc == 0)
         chaos__registry_free(chaos->registry, slot, NULL);
+    else
+        chaos__registry_abandon(chaos->registry, slot);
 }
 
 /* What back ends have not let go of for so long is taken away once more. */
