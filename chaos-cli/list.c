@@ -25,9 +25,8 @@ static void print_line(const struct chaos_guest_info *info)
            *info->name      ? info->name
            : info->is_shell ? "(shell)"
                             : "(null)",
-           info->domid,
-           (info->memory_kb + info->claimed_kb) / 1024, info->vcpus,
-           info->running ? 'r' : '-', info->blocked ? 'b' : '-',
+           info->domid, (info->memory_kb + info->claimed_kb) / 1024,
+           info->vcpus, info->running ? 'r' : '-', info->blocked ? 'b' : '-',
            info->paused ? 'p' : '-', info->ended || info->dying ? 's' : '-',
            letter, info->dying ? 'd' : '-',
            (double)((float)info->cpu_time_ns / 1e9f));

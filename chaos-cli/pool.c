@@ -16,7 +16,9 @@ struct wanted {
     bool has_count, has_size, has_low, json;
 };
 
-enum { JSON = 3 }; /* its place in the table of options */
+enum {
+    JSON = 3
+}; /* its place in the table of options */
 
 static int number(struct cli *cli, const char *option, unsigned *value_r,
                   bool *has_r)
@@ -94,8 +96,7 @@ static int look(struct cli *cli, const char *name,
 /* The pool that is named: by its name, or by a configuration, which makes it
  * if need be. */
 static int find_or_make(struct cli *cli, const char *what,
-                        struct chaos_pool_info *info_r,
-                        struct chaos_error *err)
+                        struct chaos_pool_info *info_r, struct chaos_error *err)
 {
     char name[CHAOS_POOL_NAME_MAX + 1];
     struct chaos_config *config;
@@ -129,7 +130,7 @@ static int set(struct cli *cli, const char *what, const struct wanted *wanted,
     if (rc < 0)
         return rc;
     size = wanted->has_size ? wanted->size : info.size;
-    low = wanted->has_low  ? wanted->low
+    low = wanted->has_low                         ? wanted->low
           : info.low <= size && !wanted->has_size ? info.low
                                                   : usual_low(size);
     return chaos_pool_set(cli->chaos, info.name, size, low, err);

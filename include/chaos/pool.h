@@ -39,9 +39,9 @@ struct chaos_pool_info {
     uint8_t is_noxs; /* 1: for kernels that speak noxs */
     uint32_t vcpus, vifs, disks;
     uint64_t memory_kb;
-    uint32_t ready; /* shells that wait */
-    uint32_t size;  /* how many there shall be */
-    uint32_t low;   /* below so many, creates have it filled again */
+    uint32_t ready;    /* shells that wait */
+    uint32_t size;     /* how many there shall be */
+    uint32_t low;      /* below so many, creates have it filled again */
     uint32_t failures; /* to make one, since it was last made */
     uint64_t retry_s;  /* seconds since the epoch: not before, when it failed */
     char error[CHAOS_POOL_ERROR_MAX + 1]; /* what went wrong then; "" */

@@ -12,7 +12,7 @@ struct ring_header {
 };
 
 static int find_bridge(const struct chaos__vif *vif, struct chaos__net *net,
-                    struct chaos_error *err)
+                       struct chaos_error *err)
 {
     uint32_t bridge_mtu;
     int rc = chaos__dom0_bridge(vif->bridge, &bridge_mtu, err);
@@ -35,9 +35,8 @@ static int open_block(const struct chaos__disk *disk,
         block->host = (struct chaos__dom0_disk){ .fd = -1, .loop_fd = -1 };
         return 0;
     }
-    rc = chaos__dom0_disk_open(disk->target,
-                               disk->access != CHAOS__DISK_READ_ONLY,
-                               &block->host, err);
+    rc = chaos__dom0_disk_open(
+        disk->target, disk->access != CHAOS__DISK_READ_ONLY, &block->host, err);
     return rc < 0 ? chaos__fail_within(err, rc, "disk %s", disk->vdev) : 0;
 }
 

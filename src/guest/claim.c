@@ -49,12 +49,14 @@ static int claim_slot(struct chaos *chaos, const struct chaos__claim *claim,
                       struct chaos__slot **slot_r, struct chaos_error *err)
 {
     struct chaos__slot *taken = NULL;
-    int rc = chaos__pool_claim(chaos->registry, claim, slot_r, &taken, err);
+    int rc = chaos__pool_claim(chaos->registry, claim, slot_r, &taken, NULL);
 
-    if (rc >= 0 || !taken)
+    if (rc >= 0)
         return rc;
-    chaos__settle_taken(chaos, taken);
-    chaos__settle_rivals(chaos, devices);
+    if (taken) {
+        chaos__settle_taken(chaos, taken);
+        chaos__settle_rivals(chaos, devices);
+    }
     return chaos__pool_claim(chaos->registry, claim, slot_r, NULL, err);
 }
 
@@ -65,6 +67,42 @@ int chaos__create_start_over(const struct chaos_config *config,
     chaos__devices_close(shell->devices);
     shell->is_connected = false;
     return chaos__devices_open(config, shell->devices, err);
+}
+
+/* Why no shell can become this guest, or NULL. */
+static const char *why_not(struct chaos *chaos,
+                           const struct chaos_config *config,
+                           const struct chaos__shell *shell,
+                           struct chaos__flavor *flavor_r)
+{
+    if (!chaos__pool_next(chaos->registry, NULL))
+        return "there are no pools";
+    if (!chaos__devices_are_files(shell->devices))
+        return "a disk that is a block device is made for its guest";
+    return chaos__flavor_of(config, shell->noxs, flavor_r);
+}
+
+/* Shells, one after the other, until one is of use: 1, 0, or an error. */
+static int take_shell(struct chaos *chaos, const struct chaos_config *config,
+                      const struct chaos__claim *claim,
+                      struct chaos__slot **slot_r, struct chaos__shell *shell,
+                      struct chaos_error *err)
+{
+    const char *why;
+    int rc;
+
+    while ((rc = claim_slot(chaos, claim, shell->devices, slot_r, err)) > 0) {
+        if (adopt(chaos, *slot_r, shell, &why))
+            break;
+        chaos__log(chaos, CHAOS_LOG_WARNING,
+                   "domain %u: a shell was of no use: %s; it is undone",
+                   (*slot_r)->domid, why);
+        chaos__undo(chaos, *slot_r, NULL);
+        rc = chaos__create_start_over(config, shell, err);
+        if (rc < 0)
+            break;
+    }
+    return rc;
 }
 
 int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
@@ -78,30 +116,21 @@ int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
         .devices = wishes,
     };
     struct chaos__flavor flavor;
-    const char *why;
+    const char *why = why_not(chaos, config, shell, &flavor);
     int rc = 0;
 
-    if (!chaos__pool_next(chaos->registry, NULL) ||
-        !chaos__devices_are_files(shell->devices) ||
-        chaos__flavor_of(config, shell->noxs, &flavor))
-        return 0;
-    if (config->has_uuid)
+    if (!why && config->has_uuid)
         rc = chaos__create_check_uuid(chaos, config->uuid, err);
-    if (rc < 0)
-        return rc;
-    chaos__flavor_pack(&flavor, claim.flavor);
-    claim.device_count = chaos__devices_wish(shell->devices, wishes);
-    while ((rc = claim_slot(chaos, &claim, shell->devices, slot_r, err)) >
-           0) {
-        if (adopt(chaos, *slot_r, shell, &why))
-            break;
-        chaos__log(chaos, CHAOS_LOG_WARNING,
-                   "domain %u: a shell was of no use: %s; it is undone",
-                   (*slot_r)->domid, why);
-        chaos__undo(chaos, *slot_r, NULL);
-        rc = chaos__create_start_over(config, shell, err);
-        if (rc < 0)
-            break;
+    if (!why && rc == 0) {
+        chaos__flavor_pack(&flavor, claim.flavor);
+        claim.device_count = chaos__devices_wish(shell->devices, wishes);
+        rc = take_shell(chaos, config, &claim, slot_r, shell, err);
     }
+    if (rc > 0)
+        chaos__log(chaos, CHAOS_LOG_INFO, "%s: takes a shell, domain %u",
+                   config->name, shell->domid);
+    else if (rc == 0)
+        chaos__log(chaos, CHAOS_LOG_INFO, "%s: made without a shell: %s",
+                   config->name, why ? why : "none of its flavor is ready");
     return rc;
 }

@@ -125,9 +125,9 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
 /* What is undone goes on behind the message of why. */
 static int execute_or_undo(struct chaos *chaos,
                            const struct chaos_config *config,
-                           const struct chaos__payload *payload,
-                           unsigned flags, struct chaos__slot *slot,
-                           struct chaos__shell *shell, struct chaos_error *err)
+                           const struct chaos__payload *payload, unsigned flags,
+                           struct chaos__slot *slot, struct chaos__shell *shell,
+                           struct chaos_error *err)
 {
     int rc = execute(chaos, config, payload, flags, slot, shell, err);
 

@@ -63,6 +63,13 @@ int chaos_pool_add(struct chaos *chaos, const struct chaos_config *config,
     int rc = learn_noxs(chaos, config, &noxs, err);
 
     _Static_assert(CHAOS__POOL_NAME_SIZE == CHAOS_POOL_NAME_MAX + 1, "names");
+    if (rc == 0 && !noxs && (config->vif_count || config->disk_count))
+        rc = chaos__fail(err, CHAOS_ENOTSUP,
+                         "%s: vif= and disk= need a kernel that speaks noxs, "
+                         "and this one does not",
+                         config->kernel);
+    if (rc == 0 && name)
+        rc = chaos__config_check_name(name, err);
     if (rc == 0 && name && !*name)
         rc = chaos__fail(err, CHAOS_EINVAL,
                          "pool \"\": an empty name: give it another, or none");
@@ -100,8 +107,7 @@ int chaos_pool_set(struct chaos *chaos, const char *name, uint32_t size,
                            name, low, size, CHAOS_POOL_SIZE_MAX);
     int rc = find(chaos, name, &pool, err);
 
-    return rc < 0 ? rc
-                  : chaos__pool_set(chaos->registry, pool, size, low, err);
+    return rc < 0 ? rc : chaos__pool_set(chaos->registry, pool, size, low, err);
 }
 
 static void fill_info(struct chaos_pool_info *info,
@@ -113,8 +119,8 @@ static void fill_info(struct chaos_pool_info *info,
     _Static_assert(sizeof(info->error) == sizeof(pool->error), "errors");
     chaos__flavor_unpack(pool->flavor, &flavor);
     *info = (struct chaos_pool_info){
-        .type = flavor.type == CHAOS__TYPE_PVH ? CHAOS_GUEST_PVH
-                                               : CHAOS_GUEST_PV,
+        .type =
+            flavor.type == CHAOS__TYPE_PVH ? CHAOS_GUEST_PVH : CHAOS_GUEST_PV,
         .is_noxs = flavor.noxs,
         .vcpus = flavor.vcpus,
         .vifs = flavor.vif_count,
@@ -229,6 +235,16 @@ static void tell(struct chaos *chaos, struct chaos__pool *pool, int rc,
                          (uint64_t)time(NULL) + wait_s, NULL);
 }
 
+/* Whether it has not been drained, and its place taken by another. */
+static bool is_there(const struct plan *plan)
+{
+    struct chaos__flavor flavor;
+
+    chaos__flavor_unpack(plan->pool->flavor, &flavor);
+    return *plan->pool->name &&
+           memcmp(&flavor, &plan->flavor, sizeof(flavor)) == 0;
+}
+
 /* The pool is ours to fill. */
 static int fill(struct chaos *chaos, struct chaos__pool *pool, uint32_t count,
                 struct chaos_error *err)
@@ -237,9 +253,10 @@ static int fill(struct chaos *chaos, struct chaos__pool *pool, uint32_t count,
     struct plan plan;
     int rc = plan_open(pool, &plan, &why);
 
-    while (rc == 0 && *pool->name && pool->ready < count)
+    while (rc == 0 && is_there(&plan) && pool->ready < count)
         rc = make_shell(chaos, &plan, &why);
-    tell(chaos, pool, rc, &why);
+    if (is_there(&plan))
+        tell(chaos, pool, rc, &why);
     chaos_config_free(plan.config);
     if (rc < 0)
         return chaos__fail(err, rc, "filling pool %s: %s", pool->name,
@@ -309,7 +326,7 @@ static int drain(struct chaos *chaos, struct chaos__pool *pool,
     struct chaos__slot *slot;
     int rc = chaos__pool_set(chaos->registry, pool, 0, 0, err), got = 0;
 
-    /* Who fills it now goes on until its size, which it sees to be 0. */
+    /* What another process is making now finds that there is no pool. */
     while (rc == 0 &&
            (got = chaos__pool_take(chaos->registry, pool, &slot, err)) > 0)
         rc = chaos__undo(chaos, slot, err);

@@ -74,8 +74,8 @@ static int connect_devices(struct chaos *chaos, struct chaos__slot *slot,
         return 0;
     rc = chaos__store_ready(chaos, err);
     if (rc == 0)
-        rc = chaos__devices_attach(shell->devices,
-                                   first_loop(chaos, slot), err);
+        rc =
+            chaos__devices_attach(shell->devices, first_loop(chaos, slot), err);
     if (rc == 0)
         rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
     if (rc == 0)

@@ -92,11 +92,13 @@ static int reserve(struct chaos *chaos, const struct chaos_config *config,
     if (rc < 0)
         return rc;
     rc = chaos__registry_reserve(chaos->registry, config->name, uuid, slot_r,
-                                 &taken, err);
-    if (rc == CHAOS_EEXIST && taken && chaos__settle_taken(chaos, taken) == 0)
-        rc = chaos__registry_reserve(chaos->registry, config->name, uuid,
-                                     slot_r, NULL, err);
-    return rc;
+                                 &taken, NULL);
+    if (rc == 0)
+        return 0;
+    if (taken)
+        chaos__settle_taken(chaos, taken);
+    return chaos__registry_reserve(chaos->registry, config->name, uuid, slot_r,
+                                   NULL, err);
 }
 
 int chaos__create_reserve(struct chaos *chaos,

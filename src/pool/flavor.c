@@ -142,6 +142,6 @@ void chaos__flavor_name(const struct chaos__flavor *flavor,
     add_count(name, flavor->vif_count, "vif");
     add_count(name, flavor->disk_count, "vbd");
     length = strlen(name);
-    snprintf(name + length, CHAOS__POOL_NAME_SIZE - length, "-%04x",
-             hash(flavor, sizeof(*flavor)) & 0xffff);
+    snprintf(name + length, CHAOS__POOL_NAME_SIZE - length, "-%08x",
+             hash(flavor, sizeof(*flavor)));
 }

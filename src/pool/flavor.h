@@ -53,7 +53,7 @@ void chaos__flavor_pack(const struct chaos__flavor *flavor,
 void chaos__flavor_unpack(const uint8_t bytes[CHAOS__FLAVOR_SIZE],
                           struct chaos__flavor *flavor_r);
 
-/* What a pool of it is called if nobody names it: "pvh-4m-1vif-2f6a", where
+/* What a pool of it is called if nobody names it: "pvh-4m-1vif-2f6a81d3", where
  * the last part is made of all of the flavor. */
 void chaos__flavor_name(const struct chaos__flavor *flavor,
                         char name[CHAOS__POOL_NAME_SIZE]);

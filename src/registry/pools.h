@@ -42,9 +42,8 @@ int chaos__pool_add(struct chaos__registry *registry, const char *name,
                     struct chaos__pool **pool_r, struct chaos_error *err);
 
 /* NULL when there is none. */
-struct chaos__pool *
-chaos__pool_of(struct chaos__registry *registry,
-               const uint8_t flavor[CHAOS__FLAVOR_SIZE]);
+struct chaos__pool *chaos__pool_of(struct chaos__registry *registry,
+                                   const uint8_t flavor[CHAOS__FLAVOR_SIZE]);
 struct chaos__pool *chaos__pool_by_name(struct chaos__registry *registry,
                                         const char *name);
 /* All: start with NULL, ends with NULL.  Costs little when there are few. */

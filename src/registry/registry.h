@@ -48,7 +48,7 @@ struct chaos__slot {
     uint16_t next, previous; /* in a list: those that are free, in flight or
                               * lingering, or a pool's */
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
-    char name[CHAOS__SLOT_NAME_SIZE]; /* "": a shell, which has none */
+    char name[CHAOS__SLOT_NAME_SIZE];     /* "": a shell, which has none */
     char new_name[CHAOS__SLOT_NAME_SIZE]; /* while renaming is set */
     uint32_t renaming;
     /* ------------------------------------------------------------- */

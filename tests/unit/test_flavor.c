@@ -285,8 +285,8 @@ static void assert_named(const char *text, const char *start)
     chaos__flavor_name(&flavor, name);
     if (strncmp(name, start, length) != 0)
         fail_msg("%s, not %s", name, start);
-    assert_int_equal(strlen(name), length + 4);
-    assert_int_equal(strspn(name + length, "0123456789abcdef"), 4);
+    assert_int_equal(strlen(name), length + 8);
+    assert_int_equal(strspn(name + length, "0123456789abcdef"), 8);
 }
 
 static void names(void **state)

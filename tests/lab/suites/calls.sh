@@ -57,6 +57,8 @@ alone() {
 # A check that fails leaves no guest.
 there_is_one() { chaos domid noop >domid 2>&1 || chaos create -q noop.cfg; }
 
+has_settled() { [ -z "$(ls /sys/bus/xen-backend/devices)" ]; }
+
 # Or a zero would say nothing.
 sees_others() {
     local name
@@ -73,15 +75,24 @@ sees_others() {
     exit
 }
 check "the counter sees processes and xenstored" sees_others
+truncate -s 4M disk.img
 for type in pvh pv; do
     suite=calls/$type
     config $type noop >noop.cfg
+    config $type noop 'vif = [""]' "disk = [\"$work/disk.img,raw,xvda,w\"]" >devices.cfg
     # What the first guest of all has to make is not counted.
     there_is_one
     chaos destroy noop
     alone create-$type chaos create -q noop.cfg
     there_is_one
     alone destroy-$type chaos destroy noop
+    for of in noop devices; do
+        chaos pool fill -n 1 $of.cfg >/dev/null
+        alone create-shell-$of-$type chaos create -q --no-refill $of.cfg
+        chaos destroy noop
+        until_true 10 has_settled
+        chaos pool drain # and what the last one had is forgotten
+    done
 done
 suite=calls
 there_is_one

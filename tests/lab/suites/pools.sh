@@ -82,7 +82,7 @@ fills_itself() { # TYPE
         until_true 10 no_chaos_runs || return
     leaves_nothing
 }
-no_chaos_runs() { ! pgrep -x chaos; }
+no_chaos_runs() { ! grep -qx chaos /proc/[0-9]*/comm; }
 
 # A shell that cannot be made harms no create, and is told about.
 fails_to_fill() { # TYPE
