@@ -16,7 +16,7 @@
 # The guest is noop with any devices: once it runs it has the lab's one CPU as
 # well as dom0, and daytime, which is measured with one vif, does more there.
 
-base=4 runs=9 xl_runs=5 shells=10
+base=4 runs=9 xl_runs=3 shells=10
 address=10.0.120.10
 . "$CHAOS_ROOT/bench/lib.bash"
 fetch chaos bench/spawn bench/empty bench/inprocess bench/answer unikernels
@@ -85,7 +85,7 @@ create() { # TOOL CONFIG, with options of chaos create after them
 
 # The one on top goes, with all that it leaves.
 destroy() { # TOOL
-    try spawn "$1" destroy new && "$1" list >/dev/null && settle
+    try spawn "$1" destroy new && "$1" list >/dev/null && settle && settle
 }
 
 clear_away() { # TOOL
@@ -132,8 +132,17 @@ ready() { # shells, of all pools
         awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# With the interfaces and back ends of the shells, which the kernel takes away
+# one by one and for long after; what makes new ones meanwhile waits for it.
 empty_pools() {
-    chaos pool drain && chaos list >/dev/null && settle
+    local tries
+    chaos pool drain && chaos list >/dev/null || return
+    for ((tries = 0; tries < 100; tries++)); do
+        [ -n "$(ls /sys/bus/xen-backend/devices)" ] || compgen -G '/sys/class/net/vif*' \
+            >/dev/null || break
+        settle
+    done
+    settle
 }
 
 # Fills a pool, to fill.ns; `pool` is its name.
@@ -148,7 +157,8 @@ fills() { # TYPE DEVICES
     local i
     : >fills.ns
     : >why
-    for i in 0 1 2 3; do
+    empty_pools
+    for i in 0 1 2; do
         fill "$1-noop-$2" && empty_pools || break
         [ "$i" = 0 ] || cat fill.ns >>fills.ns
     done
