@@ -11,7 +11,7 @@
 # come list, domid and destroy, which were measured with one guest before.
 # After that they are destroyed.  KIND xl is 100 guests that xl makes; a KIND
 # with -shells, like "pvh-1-shells", has a shell ready for each create that is
-# measured, and none for those between.
+# measured, "pool" of them at first, and none for those between.
 #
 # A figure is the median of a few runs; "running" is how many guests there were
 # before the first of them.
