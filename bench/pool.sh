@@ -16,7 +16,7 @@
 # The guest is noop with any devices: once it runs it has the lab's one CPU as
 # well as dom0, and daytime, which is measured with one vif, does more there.
 #
-# All takes eight minutes.
+# All takes five minutes.
 
 base=4 runs=9 xl_runs=3 shells=10
 address=10.0.120.10
