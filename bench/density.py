@@ -8,12 +8,12 @@ from report import absent, cell, ratio, target
 with open(sys.argv[1]) as file:
     result = json.load(file)
 points = result["points"]
-kinds = list(dict.fromkeys((p["type"], p["memory_mib"]) for p in points))
+kinds = list(dict.fromkeys((p["type"], p["memory_mib"], p["pool"]) for p in points))
 
 
 def of(kind, **members):
     """The points of a kind that have these members, in order."""
-    return [p for p in points if (p["type"], p["memory_mib"]) == kind
+    return [p for p in points if (p["type"], p["memory_mib"], p["pool"]) == kind
             and all(p.get(name) == value for name, value in members.items())]
 
 
@@ -24,7 +24,7 @@ def value(kind, **members):
 
 
 def title(kind):
-    return f"{kind[0].upper()}, {kind[1]} MiB"
+    return f"{kind[0].upper()}, {kind[1]} MiB" + (" shells" if kind[2] else "")
 
 
 def reached(kind):
@@ -35,12 +35,13 @@ def reached(kind):
 
 def name(point):
     names = [point["tool"], point["op"], point.get("consumer"), point["type"],
-             f"{point['memory_mib']} MiB", f"{point['running']} running"]
+             f"{point['memory_mib']} MiB", f"{point['pool']} shells",
+             f"{point['running']} running"]
     return " ".join(str(name) for name in names if name)
 
 
 def row(text, cells, digits=2):
-    print(f"  {text:28}" + "".join(f"{cell(c, digits):>13}" for c in cells))
+    print(f"  {text:28}" + "".join(f"{cell(c, digits):>18}" for c in cells))
 
 
 print()
@@ -52,8 +53,8 @@ print(f"Xen's command line: {result['xen_command_line']}")
 print()
 print("Memory that a guest takes, KiB:")
 print()
-print(f"  {'':28}" + "".join(f"{title(kind):>13}" for kind in kinds))
-print(f"  {'guests':28}" + "".join(f"{reached(kind):>13}" for kind in kinds))
+print(f"  {'':28}" + "".join(f"{title(kind):>18}" for kind in kinds))
+print(f"  {'guests':28}" + "".join(f"{reached(kind):>18}" for kind in kinds))
 for consumer, text in (("own", "its own"), ("pool", "paging pool"),
                        ("grants", "grant table"), ("xen", "Xen's other structures"),
                        ("host", "of the host, in all"), ("dom0", "of dom0's memory"),

@@ -9,7 +9,9 @@
 # that all run, or as many as Xen has memory for.  At every 500th the next ones
 # are measured, a few by the command and a few in a process; with all of them
 # come list, domid and destroy, which were measured with one guest before.
-# After that they are destroyed.  KIND xl is 100 guests that xl makes.
+# After that they are destroyed.  KIND xl is 100 guests that xl makes; a KIND
+# with -shells, like "pvh-1-shells", has a shell ready for each create that is
+# measured, "pool" of them at first, and none for those between.
 #
 # A figure is the median of a few runs; "running" is how many guests there were
 # before the first of them.
@@ -30,6 +32,9 @@ step=500 few=5 xl_levels="1 10 50 100"
 fetch chaos bench/spawn bench/many unikernels
 
 configure() { # KIND
+    shells=0
+    [[ $1 != *-shells ]] || shells=$few
+    set -- "${1%-shells}"
     type=${1%-*} memory=${1#*-} running=0
     # Anew for each, so that what it takes is theirs.
     rm -rf "$CHAOS_RUN_DIR" && mkdir "$CHAOS_RUN_DIR"
@@ -46,7 +51,7 @@ take() {
     [ "$tool" != xl ] || registry='"xenstore"'
     point "\"tool\": \"$tool\", \"op\": \"$op\", ${*:+$*, }\"guest\": \"noop\", \
 \"type\": \"$type\", \"memory_mib\": $memory, \"vcpus\": 1, \"vifs\": 0, \
-\"vbds\": 0, \"registry\": $registry, \"pool\": false, \"running\": $guests, \
+\"vbds\": 0, \"registry\": $registry, \"pool\": $shells, \"running\": $guests, \
 \"unit\": \"$unit\"" "$value"
 }
 
@@ -76,13 +81,21 @@ grow() { # FILE COMMAND...
     return $status
 }
 
+# For the next few creates; when a shell can't be made, neither can a guest.
+ready_shells() {
+    [ "$shells" = 0 ] || chaos pool fill -n "$shells" chaos.cfg >/dev/null || return
+    settle
+}
+
 # The next guests by the command and in process; fails when one can't be made.
 few_more() {
     local before=$running
-    grow command.ns runs $few "$running" chaos create -q chaos.cfg name=guest%
+    try ready_shells || { take_time chaos create "$before" </dev/null && return 1; }
+    grow command.ns runs $few "$running" chaos create -q --no-refill chaos.cfg name=guest%
     take_time chaos create "$before" <command.ns
     [ -s command.ns ] || return
     before=$running
+    try ready_shells || { take_time libchaos create "$before" </dev/null && return 1; }
     grow process.ns try many create -s "$running" $few chaos.cfg
     take_time libchaos create "$before" <process.ns
     [ -s process.ns ]

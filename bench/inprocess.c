@@ -7,8 +7,9 @@
  *
  * starts RUNNING guests, then creates and destroys one more TIMES times,
  * prints "create NS" and "destroy NS" each time, and destroys the guests.  The
- * configuration is parsed before: that is not part of the time.  -s: each of
- * the TIMES takes a shell of a pool that was filled before.
+ * LINEs are in that one's configuration alone, which is parsed before: that is
+ * not part of the time.  -s: each of the TIMES takes a shell of a pool that was
+ * filled before.
  */
 #include "measure.h"
 
@@ -31,16 +32,16 @@ static void settle(void)
 static char lines[4096]; /* of the configuration, besides */
 
 static struct chaos_config *configure(const char *type, const char *kernel,
-                                      unsigned number)
+                                      unsigned long number, const char *more)
 {
     struct chaos_config *config;
     struct chaos_error error;
     char text[8192];
 
     snprintf(text, sizeof text,
-             "name = \"inprocess%u\"\ntype = \"%s\"\nkernel = \"%s\"\n"
+             "name = \"inprocess%lu\"\ntype = \"%s\"\nkernel = \"%s\"\n"
              "memory = 4\n%s",
-             number, type, kernel, lines);
+             number, type, kernel, more);
     if (chaos_config_parse(chaos, text, "inprocess", &config, &error) < 0)
         errx(1, "%s", error.message);
     return config;
@@ -109,11 +110,11 @@ int main(int argc, char **argv)
     if (chaos_open(NULL, &chaos, &error) < 0)
         errx(1, "%s", error.message);
     for (i = 0; i < running; i++) {
-        config = configure(argv[optind], argv[optind + 1], (unsigned)i);
+        config = configure(argv[optind], argv[optind + 1], i, "");
         create(config, &domids[i]);
         chaos_config_free(config);
     }
-    config = configure(argv[optind], argv[optind + 1], (unsigned)running);
+    config = configure(argv[optind], argv[optind + 1], running, lines);
     if (shells)
         fill_pool(config, (unsigned)times);
     for (i = 0; i < times; i++) {
