@@ -52,7 +52,7 @@ struct cli {
     struct chaos *chaos; /* opened by cli_open() */
     int verbose;         /* 0, 1: steps, 2: details */
     bool quiet;          /* no warnings, no output but data that was asked */
-    bool refills;        /* cli_refill_later() is due at the end */
+    bool leave_child;    /* cli_leave_child() is due at the end */
 };
 
 /*
@@ -98,8 +98,9 @@ int64_t cli_now_ms(void);
  * types Ctrl-].  Returns an exit code. */
 int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
 
-/* Has pools that have become low filled again, when this process has ended. */
-void cli_refill_later(void);
+/* Leaves a child behind that fills pools which have become low, when this
+ * process has ended. */
+void cli_leave_child(struct cli *cli);
 
 /* Words for what a guest is doing, and how it ended. */
 const char *cli_state_name(const struct chaos_guest_info *info);

@@ -133,8 +133,8 @@ static int create(struct cli *cli, const struct chaos_config *config,
     int rc =
         chaos_guest_create(cli->chaos, config, flags_for(wanted), &domid, err);
 
-    if (!wanted->no_refill && cli->chaos && chaos_pool_is_low(cli->chaos))
-        cli->refills = true;
+    if (rc == 0 && !wanted->no_refill)
+        cli->leave_child = true;
     if (rc == 0 && wanted->console)
         return show_console(cli, domid, !wanted->paused, err);
     if (rc == 0 && wanted->wait)

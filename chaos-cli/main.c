@@ -31,6 +31,8 @@ int main(int argc, char **argv)
     }
     status = cli.command->run(&cli, argc > 1 ? argc - 1 : 1,
                               argc > 1 ? argv + 1 : argv);
+    if (cli.leave_child)
+        cli_leave_child(&cli);
     /* The kernel closes all in half the time, when the process ends.  But who
      * asked for details is told what Xen's libraries say at the end. */
     if (cli.verbose)
@@ -39,8 +41,6 @@ int main(int argc, char **argv)
         perror("chaos: writing the output");
         status = CLI_FAILED;
     }
-    if (cli.refills)
-        cli_refill_later();
     /* No asking for help is a mistake. */
     return argc > 1 ? status : CLI_USAGE;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refilling pools after a create has answered its user: by a child that
- * nobody waits for, so that no daemon is needed.
+ * The child that a create leaves behind.  It fills pools that have become low
+ * after the user has been answered, so that no daemon is needed.
  *
  * fork() would cost the user more than the create: in a PV dom0 each page
  * table of the copy takes hypercalls.  So the child is one that shares this
  * process's memory, waits until it has ended, and has the memory for itself
- * then.
+ * then.  With that it is also the child that takes the memory down, which is
+ * more work than all of a create from a shell: so there is one after each.
  */
 #include "cli.h"
 
@@ -40,25 +41,32 @@ static void detach(int parent)
         _exit(1);
 }
 
-static int refill(void *parent)
+/* What the child is told, in memory that outlives main(). */
+static struct {
+    int parent;
+    bool is_low;
+} order;
+
+static int refill(void *unused)
 {
     struct chaos_options options = { .run_dir = getenv("CHAOS_RUN_DIR") };
     struct chaos *chaos;
 
-    detach(*(int *)parent);
-    if (chaos_open(&options, &chaos, NULL) == 0)
+    (void)unused;
+    detach(order.parent);
+    if (order.is_low && chaos_open(&options, &chaos, NULL) == 0)
         chaos_pool_refill(chaos);
     _exit(0); /* what the parent's exit() did is done */
 }
 
-void cli_refill_later(void)
+void cli_leave_child(struct cli *cli)
 {
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
-    static int self;
 
-    self = pidfd_open(getpid(), 0);
-    if (self < 3)
+    order.is_low = chaos_pool_is_low(cli->chaos);
+    order.parent = pidfd_open(getpid(), 0);
+    if (order.parent < 3)
         return;
     /* If there is no child, a later create has one. */
-    clone(refill, stack + sizeof(stack), CLONE_VM | SIGCHLD, &self);
+    clone(refill, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
 }

@@ -83,7 +83,7 @@ for type in pvh pv; do
     # What the first guest of all has to make is not counted.
     there_is_one
     chaos destroy noop
-    alone create-$type chaos create -q noop.cfg
+    alone create-$type chaos create -q --no-refill noop.cfg
     there_is_one
     alone destroy-$type chaos destroy noop
     for of in noop devices; do
