@@ -17,6 +17,9 @@
 #define LINGER_MAX_S 10
 #define LINGERING_AT_ONCE 16
 
+/* Longer than the 100 ms of blkback's, on a busy host. */
+#define RESIZING_S 2
+
 static void log_from_xen(void *user, const char *line)
 {
     chaos__log(user, CHAOS_LOG_DEBUG, "xen: %s", line);
@@ -125,15 +128,31 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
-/* Whether a back end is there that has not started yet.  It may find that its
- * nodes have gone, and say so in XenStore when that was cleared already. */
-static bool may_yet_complain(struct chaos *chaos,
-                             const struct chaos__slot *slot)
+/* blkback looks every 100 ms whether its disk has another size, as a late-bound
+ * one has once the guest's file is under it, and writes that to XenStore. */
+static bool is_resizing(struct chaos *chaos, const struct chaos__slot *slot)
+{
+    struct chaos__device *device = NULL;
+
+    if (!*slot->name || (uint64_t)time(NULL) > slot->created_s + RESIZING_S)
+        return false;
+    while (
+        (device = chaos__registry_next_device(chaos->registry, slot, device)))
+        if (device->kind == CHAOS__DEVICE_BLOCK &&
+            device->loop >= CHAOS__LOOP_SHELLS)
+            return true;
+    return false;
+}
+
+/* Whether a back end is still there that writes to XenStore when its nodes have
+ * been removed already: one that has not started yet, and finds that out, or
+ * one whose disk gets another size. */
+static bool may_write(struct chaos *chaos, const struct chaos__slot *slot)
 {
     struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
     unsigned i, count = chaos__devices_recorded(chaos->registry, slot, names);
 
-    for (i = 0; !slot->are_connected && i < count; i++)
+    for (i = 0; slot->writes_late && i < count; i++)
         if (chaos__dom0_has_device(names[i].is_net ? "vif" : "vbd", slot->domid,
                                    names[i].id))
             return true;
@@ -152,16 +171,33 @@ static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
         return 0;
     rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
     if (rc < 0)
-        return rc == CHAOS_ENOGUEST ? may_yet_complain(chaos, slot) : rc;
+        return rc == CHAOS_ENOGUEST ? may_write(chaos, slot) : rc;
     return chaos__slot_is_of(slot, domain.handle);
+}
+
+/* What back ends have written since. */
+static int remove_late(struct chaos *chaos, const struct chaos__slot *slot,
+                       struct chaos_error *err)
+{
+    int rc = is_anothers(chaos, slot, err);
+
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = chaos__store_ready(chaos, err);
+    return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
 /* All has been done for it; frees the slot when nothing is left of it. */
 static int let_go(struct chaos *chaos, struct chaos__slot *slot,
                   struct chaos_error *err)
 {
-    int rc = lingers(chaos, slot, err);
+    bool is_resized = is_resizing(chaos, slot);
+    int rc;
 
+    slot->writes_late = !slot->are_connected || is_resized;
+    rc = lingers(chaos, slot, err);
+    if (rc == 0 && is_resized)
+        rc = remove_late(chaos, slot, err);
     if (rc == 0)
         return chaos__registry_free(chaos->registry, slot, err);
     if (rc < 0)
@@ -204,11 +240,8 @@ void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot)
     if (lingers(chaos, slot, NULL) != 0 ||
         !chaos__registry_take_lingering(chaos->registry, slot))
         return;
-    if (!slot->are_connected && is_anothers(chaos, slot, NULL) == 0) {
-        rc = chaos__store_ready(chaos, NULL);
-        if (rc == 0)
-            rc = chaos__devices_remove(chaos->store, slot->domid, NULL);
-    }
+    if (slot->writes_late)
+        rc = remove_late(chaos, slot, NULL);
     if (rc == 0)
         chaos__registry_free(chaos->registry, slot, NULL);
     else

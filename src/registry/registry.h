@@ -73,7 +73,8 @@ struct chaos__slot {
     uint32_t vcpu_header_size;
     uint8_t vcpu_header[32];
     uint64_t device_frame; /* as control_frame */
-    uint8_t reserved[72];
+    uint32_t writes_late; /* LINGERING: a back end may write nodes again */
+    uint8_t reserved[68];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may
