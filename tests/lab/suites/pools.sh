@@ -135,31 +135,38 @@ goes_without() { # TYPE: no shell fits, and the guest is what it says
         chaos create -q --cold first.cfg && ready_is 1 && leaves_nothing
 }
 
-# So many at once, of which half find a shell.
-at_once() { # TYPE
-    begin
+# So many creates at once of one configuration: all must succeed.
+all_at_once() { # COUNT CONFIG
     local i pids='' failed=0
-    config "$1" noop 'vif = [""]' >noop.cfg
-    pool=$(chaos pool fill -n 32 noop.cfg) || return
-    for i in $(seq 64); do
-        chaos create --no-refill noop.cfg name="n$i" >"domid.$i" 2>"why.$i" &
+    for i in $(seq "$1"); do
+        chaos create --no-refill "$2" name="n$i" >"domid.$i" 2>"why.$i" &
         pids="$pids $!"
     done
     for i in $pids; do wait "$i" || failed=$((failed + 1)); done
     cat why.*
     chaos list --json >list.json
     echo "$failed failed, $(json "$pool" ready) shells left"
-    [ $failed = 0 ] && ready_is 0 &&
-        [ "$(cat domid.* | sort -u | wc -l)" = 64 ] &&
-        [ "$(sed -n 's/.*"mac": "\(.*\)".*/\1/p' list.json | sort -u | wc -l)" = 64 ] &&
-        [ "$(grep -c '"name": "n' list.json)" = 64 ] && leaves_nothing
+    [ $failed = 0 ] && ready_is 0 && [ "$(cat domid.* | sort -u | wc -l)" = "$1" ] &&
+        [ "$(grep -c '"name": "n' list.json)" = "$1" ]
 }
 
-# What is made once is made here.
-for type in pvh pv; do
-    web $type first
-    chaos pool fill -n 1 first.cfg >/dev/null && chaos pool drain
-done
+# Half of them find a shell.
+at_once() { # TYPE
+    begin
+    config "$1" noop >noop.cfg
+    pool=$(chaos pool fill -n 32 noop.cfg) && all_at_once 64 noop.cfg && leaves_nothing
+}
+
+# And each has its own interface, address and loop device.
+devices_at_once() { # TYPE
+    begin
+    rm -f domid.* why.*
+    truncate -s 1M shared.img
+    config "$1" noop 'vif = [""]' "disk = [\"$work/shared.img,raw,xvda,r\"]" >noop.cfg
+    pool=$(chaos pool fill -n 16 noop.cfg) && all_at_once 16 noop.cfg || return
+    [ "$(sed -n 's/.*"mac": "\(.*\)".*/\1/p' list.json | sort -u | wc -l)" = 16 ] &&
+        [ "$(losetup -a | grep -c shared.img)" = 16 ] && leaves_nothing
+}
 
 # Xenstored may run in another domain: then the kernel's device leads to it.
 by_the_device() { # TYPE
@@ -179,6 +186,12 @@ by_the_device() { # TYPE
     [ $failed = 0 ] && leaves_nothing
 }
 
+# What is made once is made here.
+for type in pvh pv; do
+    web $type first
+    chaos pool fill -n 1 first.cfg >/dev/null && chaos pool drain
+done
+
 for type in pvh pv; do
     suite=pools/$type
     check "a shell becomes a guest" becomes_a_guest $type
@@ -190,4 +203,5 @@ for type in pvh pv; do
 done
 suite=pools
 check "64 at once, 32 shells" at_once pvh
+check "16 at once with devices" devices_at_once pvh
 check "12 at once by the kernel's device" by_the_device pvh
