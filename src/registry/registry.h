@@ -73,7 +73,7 @@ struct chaos__slot {
     uint32_t vcpu_header_size;
     uint8_t vcpu_header[32];
     uint64_t device_frame; /* as control_frame */
-    uint32_t writes_late; /* LINGERING: a back end may write nodes again */
+    uint32_t writes_late;  /* LINGERING: a back end may write nodes again */
     uint8_t reserved[68];
 };
 
