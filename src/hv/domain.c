@@ -154,10 +154,13 @@ int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
                                 const uint8_t handle[CHAOS__HANDLE_SIZE],
                                 struct chaos_error *err)
 {
-    xen_domain_handle_t copy;
+    struct hv_domctl *domctl =
+        chaos__hv_domctl(hv, domid, XEN_DOMCTL_setdomainhandle);
 
-    memcpy(copy, handle, sizeof(copy));
-    if (xc_domain_sethandle(hv->xc, domid, copy) < 0)
+    if (domctl)
+        memcpy(domctl->call.u.setdomainhandle.handle, handle,
+               CHAOS__HANDLE_SIZE);
+    if (!domctl || chaos__hv_domctl_run(hv) < 0)
         return chaos__hv_fail(err, domid, "setting the domain's UUID");
     return 0;
 }
