@@ -8,6 +8,9 @@
 #include <string.h>
 #include <time.h>
 
+/* A back end starts in milliseconds, or not at all. */
+#define CALM_TIMEOUT_MS 2000
+
 int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos__devices *devices,
                            struct chaos_error *err)
@@ -252,7 +255,7 @@ static int calm_step(struct chaos__store *store, struct chaos__end *end,
 
 int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
                         const struct chaos__device_name *names, unsigned count,
-                        int timeout_ms, struct chaos_error *err)
+                        struct chaos_error *err)
 {
     struct chaos__end ends[CHAOS__ENDS_MAX], *late;
     unsigned i;
@@ -263,7 +266,7 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
                          names[i].id);
         chaos__end_watch(store, &ends[i]);
     }
-    rc = wait_for(store, ends, count, calm_step, timeout_ms, &late, err);
+    rc = wait_for(store, ends, count, calm_step, CALM_TIMEOUT_MS, &late, err);
     unwatch(store, ends, count);
     return rc < 0 ? rc : chaos__store_run(store, err);
 }

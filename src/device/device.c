@@ -208,9 +208,9 @@ bool chaos__devices_are_well(const struct chaos__devices *devices,
 static int bind_block(const struct chaos__disk *disk,
                       struct chaos__block *block, struct chaos_error *err)
 {
-    bool is_writable = disk->access != CHAOS__DISK_READ_ONLY;
     struct chaos__dom0_geometry geometry;
-    int rc = chaos__dom0_disk_bind(&block->host, is_writable, err);
+    int rc = chaos__dom0_disk_bind(&block->host,
+                                   disk->access != CHAOS__DISK_READ_ONLY, err);
 
     if (rc == 0)
         rc = chaos__dom0_disk_geometry(&block->host, &geometry, err);
@@ -220,8 +220,8 @@ static int bind_block(const struct chaos__disk *disk,
     block->sector_size = geometry.sector_size;
     /* blkback flushes whenever it is asked to; what it said of this when it
      * connected was of a device without a file. */
-    block->can_flush = is_writable;
-    block->can_discard = is_writable && geometry.can_discard;
+    block->can_flush = true;
+    block->can_discard = geometry.can_discard;
     return 0;
 }
 

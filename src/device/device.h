@@ -114,11 +114,11 @@ struct chaos__device_name {
     uint32_t id; /* as its directory is called */
 };
 
-/* Waits, no longer than that, until back ends that are being started have
+/* Waits, for two seconds at most, until back ends that are being started have
  * started: what they write meanwhile would outlive a removal. */
 int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
                         const struct chaos__device_name *names, unsigned count,
-                        int timeout_ms, struct chaos_error *err);
+                        struct chaos_error *err);
 
 /* Takes a domain's devices away, whatever state they are in: the back ends
  * let go of its memory and ports.  None is no error. */

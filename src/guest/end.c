@@ -85,10 +85,9 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
     struct chaos_error why;
     int rc = read_config(chaos, slot, &config, err);
 
-    memcpy(uuid_was, uuid, sizeof(uuid_was));
-
     if (rc < 0)
         return rc;
+    memcpy(uuid_was, uuid, sizeof(uuid_was));
     /* What can be seen to fail must not cost the old one. */
     rc = chaos_guest_check(chaos, config, &why);
     if (rc == 0)

@@ -18,8 +18,7 @@ static char *absolute(const char *path)
 }
 
 /* A copy of a configuration, complete for a restart: UUID and MACs are the same
- * then,
- * and paths lead there from any directory.  What it has of its own: */
+ * then, and paths lead there from any directory.  What it has of its own: */
 static void release_kept(struct chaos_config *kept)
 {
     unsigned i;
@@ -70,7 +69,6 @@ int chaos__keep_config(struct chaos *chaos, const struct chaos_config *config,
     /* And whose it is, for chaos_recover(). */
     kept.has_uuid = true;
     memcpy(kept.uuid, slot->uuid, sizeof(kept.uuid));
-
     if (complete(&kept, config, devices))
         rc = chaos_config_format(&kept, &text, err);
     else

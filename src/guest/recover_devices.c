@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A back end starts in milliseconds, or not at all. */
-#define CALM_TIMEOUT_MS 2000
-
 #define LOOP_MAJOR 7 /* admin-guide/devices.txt of Linux */
 
 static void note_problem(struct chaos_recovered *note,
@@ -167,7 +164,7 @@ int chaos__recover_remove(struct chaos *chaos, uint32_t domid,
     }
     if (count > 0)
         rc = chaos__devices_calm(chaos->store, domid, names, (unsigned)count,
-                                 CALM_TIMEOUT_MS, err);
+                                 err);
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, domid, err);
 }
 

@@ -10,10 +10,7 @@
 
 #define LIST_BATCH 256
 
-/* A back end starts in milliseconds, or not at all. */
-#define CALM_TIMEOUT_MS 2000
-
-/* And lets go in milliseconds. */
+/* Back ends let go in milliseconds. */
 #define LINGER_MAX_S 10
 #define LINGERING_AT_ONCE 16
 
@@ -107,9 +104,10 @@ static int is_anothers(struct chaos *chaos, const struct chaos__slot *slot,
     return !chaos__slot_is_of(slot, domain.handle);
 }
 
-/* Takes the devices away, so that the back ends let go of the domain. */
+/* Takes the devices away, so that the back ends let go of the domain, or what
+ * they have written since.  `is_starting`: they are waited for first. */
 static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
-                          struct chaos_error *err)
+                          bool is_starting, struct chaos_error *err)
 {
     struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
     int rc;
@@ -120,11 +118,10 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
     if (rc != 0)
         return rc < 0 ? rc : 0;
     rc = chaos__store_ready(chaos, err);
-    if (rc == 0 && !slot->are_connected)
+    if (rc == 0 && is_starting)
         rc = chaos__devices_calm(
             chaos->store, slot->domid, names,
-            chaos__devices_recorded(chaos->registry, slot, names),
-            CALM_TIMEOUT_MS, err);
+            chaos__devices_recorded(chaos->registry, slot, names), err);
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
@@ -134,7 +131,9 @@ static bool is_resizing(struct chaos *chaos, const struct chaos__slot *slot)
 {
     struct chaos__device *device = NULL;
 
-    if (!*slot->name || (uint64_t)time(NULL) > slot->created_s + RESIZING_S)
+    /* Who died on the way from a shell to the guest has noted no time. */
+    if (!*slot->name || (slot->created_s &&
+                         (uint64_t)time(NULL) > slot->created_s + RESIZING_S))
         return false;
     while (
         (device = chaos__registry_next_device(chaos->registry, slot, device)))
@@ -175,31 +174,25 @@ static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
     return chaos__slot_is_of(slot, domain.handle);
 }
 
-/* What back ends have written since. */
-static int remove_late(struct chaos *chaos, const struct chaos__slot *slot,
-                       struct chaos_error *err)
+/* Nothing of it is there any more, but what back ends have written late. */
+static int finish(struct chaos *chaos, struct chaos__slot *slot,
+                  struct chaos_error *err)
 {
-    int rc = is_anothers(chaos, slot, err);
+    int rc = slot->writes_late ? remove_devices(chaos, slot, false, err) : 0;
 
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    rc = chaos__store_ready(chaos, err);
-    return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
+    return rc < 0 ? rc : chaos__registry_free(chaos->registry, slot, err);
 }
 
 /* All has been done for it; frees the slot when nothing is left of it. */
 static int let_go(struct chaos *chaos, struct chaos__slot *slot,
                   struct chaos_error *err)
 {
-    bool is_resized = is_resizing(chaos, slot);
     int rc;
 
-    slot->writes_late = !slot->are_connected || is_resized;
+    slot->writes_late = !slot->are_connected || is_resizing(chaos, slot);
     rc = lingers(chaos, slot, err);
-    if (rc == 0 && is_resized)
-        rc = remove_late(chaos, slot, err);
     if (rc == 0)
-        return chaos__registry_free(chaos->registry, slot, err);
+        return finish(chaos, slot, err);
     if (rc < 0)
         return rc;
     slot->created_s = (uint64_t)time(NULL);
@@ -218,7 +211,8 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
-    devices_rc = rc == 0 ? remove_devices(chaos, slot, err) : 0;
+    devices_rc =
+        rc == 0 ? remove_devices(chaos, slot, !slot->are_connected, err) : 0;
     if (rc == 0)
         rc = find_domain(chaos, slot, &domid, devices_rc < 0 ? NULL : err);
     if (rc > 0)
@@ -235,16 +229,9 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
 
 void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot)
 {
-    int rc = 0;
-
-    if (lingers(chaos, slot, NULL) != 0 ||
-        !chaos__registry_take_lingering(chaos->registry, slot))
-        return;
-    if (slot->writes_late)
-        rc = remove_late(chaos, slot, NULL);
-    if (rc == 0)
-        chaos__registry_free(chaos->registry, slot, NULL);
-    else
+    if (lingers(chaos, slot, NULL) == 0 &&
+        chaos__registry_take_lingering(chaos->registry, slot) &&
+        finish(chaos, slot, NULL) < 0)
         chaos__registry_abandon(chaos->registry, slot);
 }
 

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "flavor.h"
 
+#include "registry/index.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint32_t hash(const void *bytes, size_t size)
-{
-    const uint8_t *at = bytes;
-    uint32_t sum = 2166136261u;
-
-    while (size-- > 0)
-        sum = (sum ^ *at++) * 16777619u;
-    return sum;
-}
 
 static void set_vif(struct chaos__flavor_vif *vif,
                     const struct chaos__vif *wanted)
@@ -143,5 +134,5 @@ void chaos__flavor_name(const struct chaos__flavor *flavor,
     add_count(name, flavor->disk_count, "vbd");
     length = strlen(name);
     snprintf(name + length, CHAOS__POOL_NAME_SIZE - length, "-%08x",
-             hash(flavor, sizeof(*flavor)));
+             chaos__index_hash(flavor, sizeof(*flavor)));
 }

@@ -40,17 +40,12 @@ static bool same_key(const struct chaos__device *a,
            a->key[1] == b->key[1];
 }
 
-static bool has_key(const struct chaos__device *device)
-{
-    return device->key[0] || device->key[1];
-}
-
 static void key_add(struct chaos__registry *registry,
                     struct chaos__device *device)
 {
     uint32_t *head = key_head(registry, device);
 
-    if (!has_key(device))
+    if (!chaos__device_has_key(device))
         return;
     device->same = *head;
     *head = number_of(registry, device);
@@ -63,7 +58,7 @@ static void key_remove(struct chaos__registry *registry,
     uint32_t *at = key_head(registry, device);
     struct chaos__device *other;
 
-    if (!has_key(device))
+    if (!chaos__device_has_key(device))
         return;
     while (*at != number) {
         other = device_at(registry, *at);
@@ -111,7 +106,7 @@ static struct chaos__device *find_rival(struct chaos__registry *registry,
     struct chaos__device *rival;
     bool is_broken;
 
-    if (!has_key(wanted))
+    if (!chaos__device_has_key(wanted))
         return NULL;
     rival = look_for_rival(registry, wanted, &is_broken);
     if (is_broken) {

@@ -99,6 +99,10 @@ int chaos__registry_check_key(struct chaos__registry *registry,
                               const struct chaos__device *wanted,
                               struct chaos__slot **taken_r,
                               struct chaos_error *err);
+static inline bool chaos__device_has_key(const struct chaos__device *device)
+{
+    return device->key[0] || device->key[1];
+}
 /* Whether two devices cannot be there at once, and the message about it. */
 bool chaos__device_excludes(const struct chaos__device *a,
                             const struct chaos__device *b);

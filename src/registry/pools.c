@@ -283,11 +283,6 @@ int chaos__pool_offer(struct chaos__registry *registry,
     return rc;
 }
 
-static bool has_key(const struct chaos__device *device)
-{
-    return device->key[0] || device->key[1];
-}
-
 /* Whether the guest wants a device of its own twice. */
 static int check_own(const struct chaos__claim *claim, unsigned i,
                      struct chaos_error *err)
@@ -313,7 +308,7 @@ static int check_claim(struct chaos__registry *registry,
     unsigned i;
 
     for (i = 0; rc == 0 && i < claim->device_count; i++) {
-        if (!has_key(&claim->devices[i]))
+        if (!chaos__device_has_key(&claim->devices[i]))
             continue;
         rc = check_own(claim, i, err);
         if (rc == 0)
@@ -345,7 +340,7 @@ static void dress(struct chaos__registry *registry, struct chaos__slot *slot,
         if (!device)
             break;
         chaos__device_dress(registry, device, &claim->devices[i],
-                            has_key(&claim->devices[i]));
+                            chaos__device_has_key(&claim->devices[i]));
     }
 }
 

@@ -169,11 +169,11 @@ void chaos__store_remove(struct chaos__store *store, const char *path)
     queue(store, TYPE_RM, path, strlen(path) + 1, "", 0);
 }
 
-void chaos__store_read(struct chaos__store *store, const char *path,
-                       char *value, size_t size)
+/* A request whose answer goes to the caller; "" until it has come. */
+static void ask(struct chaos__store *store, uint32_t type, const char *path,
+                char *value, size_t size)
 {
-    struct request *request =
-        queue(store, TYPE_READ, path, strlen(path) + 1, "", 0);
+    struct request *request = queue(store, type, path, strlen(path) + 1, "", 0);
 
     value[0] = '\0';
     if (!request)
@@ -182,17 +182,16 @@ void chaos__store_read(struct chaos__store *store, const char *path,
     request->size = size;
 }
 
+void chaos__store_read(struct chaos__store *store, const char *path,
+                       char *value, size_t size)
+{
+    ask(store, TYPE_READ, path, value, size);
+}
+
 void chaos__store_list(struct chaos__store *store, const char *path,
                        char *names, size_t size)
 {
-    struct request *request =
-        queue(store, TYPE_DIRECTORY, path, strlen(path) + 1, "", 0);
-
-    names[0] = '\0';
-    if (!request)
-        return;
-    request->value = names;
-    request->size = size;
+    ask(store, TYPE_DIRECTORY, path, names, size);
 }
 
 void chaos__store_watch(struct chaos__store *store, const char *path,
