@@ -38,6 +38,25 @@ bool chaos__await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
     return rc == 0 || rc == CHAOS_ENOGUEST;
 }
 
+bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot)
+{
+    int64_t until_us = chaos__now_us() + DYING_TIMEOUT_US;
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+    uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
+
+    memcpy(uuid, slot->uuid, sizeof(uuid));
+    for (;;) {
+        chaos__settle_lingering(chaos, slot);
+        if (slot->state != CHAOS__SLOT_LINGERING ||
+            memcmp(slot->uuid, uuid, sizeof(uuid)) != 0)
+            return true;
+        if (chaos__now_us() > until_us)
+            return false;
+        sleep_us(pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+    }
+}
+
 /* ------------------------------------------------------- what follows it */
 
 static enum chaos__action action_for(const struct chaos__slot *slot,

@@ -40,8 +40,10 @@ int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
 bool chaos__await_gone(struct chaos *chaos, uint32_t domid,
                        const uint8_t *uuid);
 
-/* Frees a slot that is LINGERING if its domain has gone. */
+/* Frees a slot that is LINGERING if its back ends have let go. */
 void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot);
+/* Waits, for two seconds at most, until they have; false: they don't. */
+bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot);
 
 /* Undoes a slot that is ours, whatever state it is in: destroys its domain
  * and frees it, or lets it linger while back ends have something of it.  When

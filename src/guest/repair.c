@@ -158,8 +158,37 @@ static bool may_write(struct chaos *chaos, const struct chaos__slot *slot)
     return false;
 }
 
-/* Whether something still has the domain's memory: 1, 0, or an error.  Only
- * back ends are waited for. */
+/* Whether a back end still uses something of a domain that is dying. */
+static bool is_held(const struct chaos__device *device, uint32_t domid)
+{
+    bool is_net = device->kind == CHAOS__DEVICE_NET;
+    uint64_t id[2];
+
+    if (chaos__dom0_has_device(is_net ? "vif" : "vbd", domid, device->id))
+        return true;
+    if (is_net)
+        return false;
+    /* blkback leaves the kernel's list before its last requests are done, and
+     * closes the disk after them.  Of a loop device that can be seen. */
+    if (device->loop == CHAOS__LOOP_NONE)
+        return true;
+    return chaos__dom0_loop_id(device->loop, id, NULL) == 0 &&
+           memcmp(id, device->key, sizeof(id)) == 0;
+}
+
+static bool are_held(struct chaos *chaos, const struct chaos__slot *slot)
+{
+    struct chaos__device *device = NULL;
+
+    while (
+        (device = chaos__registry_next_device(chaos->registry, slot, device)))
+        if (is_held(device, slot->domid))
+            return true;
+    return false;
+}
+
+/* Whether back ends still have something of the domain: 1, 0, or an error.
+ * Another process that has its memory is not waited for. */
 static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
                    struct chaos_error *err)
 {
@@ -171,7 +200,7 @@ static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
     rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
     if (rc < 0)
         return rc == CHAOS_ENOGUEST ? may_write(chaos, slot) : rc;
-    return chaos__slot_is_of(slot, domain.handle);
+    return chaos__slot_is_of(slot, domain.handle) && are_held(chaos, slot);
 }
 
 /* Nothing of it is there any more, but what back ends have written late. */

@@ -19,15 +19,10 @@
 int chaos__settle_taken(struct chaos *chaos, struct chaos__slot *taken)
 {
     struct chaos__hv_domain domain;
-    uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
     int rc;
 
-    if (taken->state == CHAOS__SLOT_LINGERING) {
-        memcpy(uuid, taken->uuid, sizeof(uuid));
-        chaos__await_gone(chaos, taken->domid, uuid);
-        chaos__settle_lingering(chaos, taken);
-        return taken->state == CHAOS__SLOT_LINGERING ? CHAOS_EBUSY : 0;
-    }
+    if (taken->state == CHAOS__SLOT_LINGERING)
+        return chaos__await_release(chaos, taken) ? 0 : CHAOS_EBUSY;
     rc = chaos__guest_look(chaos, taken, &domain, NULL);
 
     if (rc == CHAOS_ENOGUEST)

@@ -101,6 +101,19 @@ void fake_hv_shut_down(uint32_t domid, unsigned reason)
     fake_unlock();
 }
 
+void fake_hv_keep_page(uint32_t domid, bool keep)
+{
+    struct fake_hv_domain *domain;
+
+    fake_lock();
+    domain = fake_find(domid);
+    if (domain && keep)
+        fake_keep_page(domain);
+    else if (domain)
+        fake_let_page_go(domain);
+    fake_unlock();
+}
+
 void fake_hv_on_unpause(int reason)
 {
     fake_lock();

@@ -458,6 +458,21 @@ void fake_dom0_take_loop(int number)
     unlock();
 }
 
+void fake_dom0_hold_loop(int number, bool hold)
+{
+    struct fake_loop *loop;
+
+    lock();
+    loop = fake_loop_find((uint32_t)number);
+    if (!loop)
+        abort();
+    if (hold)
+        loop->backends++;
+    else
+        loop->backends--;
+    unlock();
+}
+
 void chaos__dom0_disk_close(struct chaos__dom0_disk *disk)
 {
     struct fake_call this_call;

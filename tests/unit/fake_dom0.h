@@ -39,6 +39,8 @@ void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
 unsigned fake_dom0_loops(void);
 /* Somebody else puts a file under a loop device that waits for one. */
 void fake_dom0_take_loop(int number);
+/* A back end that is no longer listed has requests on a loop device; none. */
+void fake_dom0_hold_loop(int number, bool hold);
 /* The interface is taken off its bridge. */
 void fake_dom0_take_off(const char *name);
 

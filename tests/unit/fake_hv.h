@@ -135,6 +135,8 @@ void fake_hv_set_log(const char *text);
 
 /* The guest ends. */
 void fake_hv_shut_down(uint32_t domid, unsigned reason);
+/* Another process maps a page of it, or lets go of it. */
+void fake_hv_keep_page(uint32_t domid, bool keep);
 /* Every domain that is unpaused ends at once; -1: none does. */
 void fake_hv_on_unpause(int reason);
 /* Called in the notifying thread when dom0 notifies a guest's port. */
@@ -191,7 +193,7 @@ struct fake_hv_domain {
         uint64_t frame;
         unsigned mapped; /* by back ends */
     } grants[FAKE_HV_GRANTS];
-    unsigned granted_maps; /* of all grants */
+    unsigned kept_pages; /* mappings by grant, or by another process */
     bool is_pinned[FAKE_HV_VCPUS];
     uint64_t pinned[FAKE_HV_VCPUS]; /* CPUs 0 to 63 */
     /* of chaos__hv_pv_build() */

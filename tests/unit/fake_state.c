@@ -410,33 +410,43 @@ void fake_take_all(struct fake_hv_domain *domain)
 
 /* ---------------------------------------------------------------- grants */
 
+void fake_keep_page(struct fake_hv_domain *domain)
+{
+    domain->kept_pages++;
+}
+
+void fake_let_page_go(struct fake_hv_domain *domain)
+{
+    domain->kept_pages--;
+    if (domain->dying && domain->kept_pages == 0)
+        fake_take_all(domain);
+}
+
 bool fake_map_grant(struct fake_hv_domain *domain, uint32_t reference)
 {
     if (reference >= FAKE_HV_GRANTS || !domain->grants[reference].is_granted)
         return false;
     domain->grants[reference].mapped++;
-    domain->granted_maps++;
+    fake_keep_page(domain);
     return true;
 }
 
 void fake_unmap_grant(struct fake_hv_domain *domain, uint32_t reference)
 {
     domain->grants[reference].mapped--;
-    domain->granted_maps--;
-    if (domain->dying && domain->granted_maps == 0)
-        fake_take_all(domain);
+    fake_let_page_go(domain);
 }
 
 void fake_destroy(struct fake_hv_domain *domain)
 {
     domain->dying = true;
     memset(domain->ports, 0, sizeof(domain->ports));
-    if (domain->granted_maps == 0) {
+    if (domain->kept_pages == 0) {
         fake_take_all(domain);
         return;
     }
     fake_state->free_kb +=
-        (domain->pages - domain->granted_maps) * 4 + domain->pool_kb;
-    domain->pages = domain->granted_maps;
+        (domain->pages - domain->kept_pages) * 4 + domain->pool_kb;
+    domain->pages = domain->kept_pages;
     domain->pool_kb = 0;
 }

@@ -1058,6 +1058,46 @@ static void restart_waits_for_its_disk(void **state)
     fake_backend_set_lag(0);
 }
 
+/* Nor when blkback has left the kernel's list with requests still to do. */
+static void disk_with_requests_keeps(void **state)
+{
+    uint32_t domid = create("g", apart_text(2));
+    struct chaos_error err;
+
+    (void)state;
+    fake_hv_keep_page(domid, true);
+    fake_dom0_hold_loop(0, true);
+    destroy(domid);
+    assert_int_equal(
+        try_create("g", "pvh", world->noxs_kernel, apart_text(2), NULL, &err),
+        CHAOS_EBUSY);
+    assert_non_null(strstr(err.message, "not let go yet"));
+    fake_dom0_hold_loop(0, false);
+    destroy(create("g", apart_text(2)));
+    fake_hv_keep_page(domid, false);
+}
+
+/* Another process that has a page of it is no back end: what the guest had can
+ * be had. */
+static void another_process_keeps_a_page(void **state)
+{
+    uint32_t first, second;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < APART; i++) {
+        first = create("g", apart_text(i));
+        fake_hv_keep_page(first, true);
+        destroy(first);
+        assert_true(fake_hv_domain(first).dying);
+        second = create("g", apart_text(i));
+        assert_int_equal(fake_backend_count(second), 1);
+        destroy(second);
+        fake_hv_keep_page(first, false);
+        assert_nothing_left();
+    }
+}
+
 /* Nothing can be done to it, and nobody else made it. */
 static void dying_guest_is_none(void **state)
 {
@@ -1143,6 +1183,8 @@ int main(void)
         TEST(back_ends_let_go_late),
         TEST(ends_without_xenstore),
         TEST(restart_waits_for_its_disk),
+        TEST(disk_with_requests_keeps),
+        TEST(another_process_keeps_a_page),
         TEST(dying_guest_is_none),
         TEST(same_uuid_while_dying),
         TEST(same_interface_while_dying),

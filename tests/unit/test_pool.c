@@ -588,7 +588,7 @@ static void assert_same_domain(const struct found *cold,
     SAME(domain.start_info);
     SAME(domain.ports);
     SAME(domain.grants);
-    SAME(domain.granted_maps);
+    SAME(domain.kept_pages);
     SAME(domain.is_pinned);
     SAME(domain.pinned);
     SAME(domain.kernel_size);
