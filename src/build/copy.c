@@ -17,6 +17,7 @@ struct part {
 struct window {
     struct chaos__hv *hv;
     uint32_t domid;
+    const uint64_t *machine;
     size_t pages, parts;
     uint64_t frames[WINDOW_PAGES];
     struct part part[WINDOW_PARTS];
@@ -51,6 +52,8 @@ static int flush(struct window *window, struct chaos_error *err)
 
     if (window->pages == 0)
         return 0;
+    for (i = 0; window->machine && i < window->pages; i++)
+        window->frames[i] = window->machine[window->frames[i]];
     rc = chaos__hv_map(window->hv, window->domid, window->frames, window->pages,
                        &address, err);
     if (rc < 0)
@@ -89,6 +92,7 @@ static uint64_t add_part(struct window *window,
 }
 
 int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
+                       const uint64_t *machine,
                        const struct chaos__piece *pieces, size_t count,
                        struct chaos_error *err)
 {
@@ -99,6 +103,7 @@ int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
 
     window.hv = hv;
     window.domid = domid;
+    window.machine = machine;
     window.pages = window.parts = 0;
     for (i = 0; i < count; i++)
         for (from = 0; from < pieces[i].size;) {
@@ -110,4 +115,26 @@ int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
             from += add_part(&window, &pieces[i], from);
         }
     return flush(&window, err);
+}
+
+/* What is behind a segment's content has to be cleared: Xen scrubs what dead
+ * domains had, but not what a living one has given back. */
+size_t chaos__copy_segments(struct chaos__piece *pieces,
+                            const struct chaos__payload *payload,
+                            uint64_t offset)
+{
+    const struct chaos__elf_segment *segment;
+    unsigned i;
+
+    for (i = 0; i < payload->elf->segment_count; i++) {
+        segment = &payload->elf->segments[i];
+        pieces[i] = (struct chaos__piece){
+            .address = segment->address - offset,
+            .size = segment->memory_size,
+            .content_size = segment->file_size,
+            .image = payload->kernel,
+            .offset = segment->file_offset,
+        };
+    }
+    return i;
 }

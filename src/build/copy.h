@@ -9,6 +9,7 @@
 
 #include "hv/hv.h"
 #include "image.h"
+#include "shell.h"
 
 struct chaos__piece {
     uint64_t address; /* guest-physical */
@@ -19,9 +20,16 @@ struct chaos__piece {
     uint64_t offset;                  /* ... from here */
 };
 
-/* Fills guest memory of a PVH domain.  The caller has checked that every
- * piece lies inside it. */
+/* The kernel's segments as pieces, `offset` below the file's addresses; returns
+ * how many. */
+size_t chaos__copy_segments(struct chaos__piece *pieces,
+                            const struct chaos__payload *payload,
+                            uint64_t offset);
+
+/* Fills guest memory.  `machine`: of a PV domain, the frame of each page; NULL
+ * for PVH.  The caller has checked that every piece lies inside it. */
 int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
+                       const uint64_t *machine,
                        const struct chaos__piece *pieces, size_t count,
                        struct chaos_error *err);
 

@@ -10,9 +10,17 @@
 #define HEADERS_MAX 128 /* program headers */
 #define NOTES_SIZE_MAX (64u << 10)
 
-/* XEN_ELFNOTE_PHYS32_ENTRY, public/elfnote.h */
+/* XEN_ELFNOTE_*, public/elfnote.h */
 #define NOTE_XEN "Xen"
+#define NOTE_ENTRY 1
+#define NOTE_HYPERCALL_PAGE 2
+#define NOTE_VIRT_BASE 3
+#define NOTE_PADDR_OFFSET 4
+#define NOTE_XEN_VERSION 5
 #define NOTE_PHYS32_ENTRY 18
+
+/* What a PV kernel needs of Xen: there is no other. */
+#define XEN_VERSION "xen-3.0"
 
 static int bad(const struct chaos__image *image, struct chaos_error *err,
                const char *why)
@@ -48,6 +56,7 @@ static int read_header(const struct chaos__image *image, Elf64_Ehdr *header_r,
     *header_r = (Elf64_Ehdr){
         .e_type = narrow.e_type,
         .e_machine = narrow.e_machine,
+        .e_entry = narrow.e_entry,
         .e_phoff = narrow.e_phoff,
         .e_phentsize = narrow.e_phentsize,
         .e_phnum = narrow.e_phnum,
@@ -146,29 +155,84 @@ static bool note_value(const uint8_t *descriptor, uint32_t size,
     return true;
 }
 
+static bool is_note_of(const Elf64_Nhdr *note, const char *name,
+                       const char *owner, size_t owner_size)
+{
+    return note->n_namesz == owner_size && memcmp(name, owner, owner_size) == 0;
+}
+
+static int take_pvh_entry(const struct chaos__image *image,
+                          struct chaos__elf *elf, bool is_number,
+                          uint64_t value, struct chaos_error *err)
+{
+    if (!is_number || value > UINT32_MAX)
+        return bad(image, err, "its PVH entry is no 32-bit address");
+    elf->has_pvh_entry = true;
+    elf->pvh_entry = (uint32_t)value;
+    return 0;
+}
+
+/* Of what a PV kernel says, all but the version is an address. */
+static int take_xen_note(const struct chaos__image *image,
+                         struct chaos__elf *elf, const Elf64_Nhdr *note,
+                         const uint8_t *descriptor, struct chaos_error *err)
+{
+    struct chaos__elf_pv *pv = &elf->pv;
+    uint64_t *address = NULL, value = 0;
+    bool is_number = note_value(descriptor, note->n_descsz, &value);
+
+    switch (note->n_type) {
+    case NOTE_PHYS32_ENTRY:
+        return take_pvh_entry(image, elf, is_number, value, err);
+    case NOTE_XEN_VERSION:
+        pv->is_pv =
+            note->n_descsz >= sizeof(XEN_VERSION) - 1 &&
+            memcmp(descriptor, XEN_VERSION, sizeof(XEN_VERSION) - 1) == 0;
+        return 0;
+    case NOTE_ENTRY:
+        pv->has_entry = true;
+        address = &pv->entry;
+        break;
+    case NOTE_HYPERCALL_PAGE:
+        pv->has_hypercalls = true;
+        address = &pv->hypercalls;
+        break;
+    case NOTE_VIRT_BASE:
+        address = &pv->base;
+        break;
+    case NOTE_PADDR_OFFSET:
+        address = &pv->offset;
+        break;
+    default:
+        return 0;
+    }
+    *address = value;
+    return is_number ? 0 : bad(image, err, "a note of it is no address");
+}
+
+static int take_noxs_note(const struct chaos__image *image,
+                          struct chaos__elf *elf, const Elf64_Nhdr *note,
+                          const uint8_t *descriptor, struct chaos_error *err)
+{
+    uint64_t value;
+
+    if (note->n_type != NOXS_ELFNOTE_VERSION)
+        return 0;
+    if (!note_value(descriptor, note->n_descsz, &value) || value == 0 ||
+        value > UINT32_MAX)
+        return bad(image, err, "its noxs version is no version");
+    elf->noxs_version = (uint32_t)value;
+    return 0;
+}
+
 static int take_note(const struct chaos__image *image, struct chaos__elf *elf,
                      const Elf64_Nhdr *note, const char *name,
                      const uint8_t *descriptor, struct chaos_error *err)
 {
-    uint64_t value;
-
-    if (note->n_namesz == sizeof(NOTE_XEN) &&
-        memcmp(name, NOTE_XEN, sizeof(NOTE_XEN)) == 0 &&
-        note->n_type == NOTE_PHYS32_ENTRY) {
-        if (!note_value(descriptor, note->n_descsz, &value) ||
-            value > UINT32_MAX)
-            return bad(image, err, "its PVH entry is no 32-bit address");
-        elf->has_pvh_entry = true;
-        elf->pvh_entry = (uint32_t)value;
-    }
-    if (note->n_namesz == sizeof(NOXS_ELFNOTE_NAME) &&
-        memcmp(name, NOXS_ELFNOTE_NAME, sizeof(NOXS_ELFNOTE_NAME)) == 0 &&
-        note->n_type == NOXS_ELFNOTE_VERSION) {
-        if (!note_value(descriptor, note->n_descsz, &value) || value == 0 ||
-            value > UINT32_MAX)
-            return bad(image, err, "its noxs version is no version");
-        elf->noxs_version = (uint32_t)value;
-    }
+    if (is_note_of(note, name, NOTE_XEN, sizeof(NOTE_XEN)))
+        return take_xen_note(image, elf, note, descriptor, err);
+    if (is_note_of(note, name, NOXS_ELFNOTE_NAME, sizeof(NOXS_ELFNOTE_NAME)))
+        return take_noxs_note(image, elf, note, descriptor, err);
     return 0;
 }
 
@@ -244,6 +308,8 @@ int chaos__elf_parse(const struct chaos__image *image, struct chaos__elf *elf_r,
     rc = read_header(image, &header, err);
     if (rc == 0)
         rc = check_header(image, &header, err);
+    elf_r->is_64 = rc == 0 && header.e_machine == EM_X86_64 &&
+                   header.e_ident[EI_CLASS] == ELFCLASS64;
     for (i = 0; rc == 0 && i < header.e_phnum; i++) {
         rc = read_program_header(image, &header, i, &program, err);
         if (rc < 0)
@@ -253,6 +319,8 @@ int chaos__elf_parse(const struct chaos__image *image, struct chaos__elf *elf_r,
         else if (program.p_type == PT_NOTE)
             rc = read_notes(image, elf_r, &program, err);
     }
+    if (!elf_r->pv.has_entry)
+        elf_r->pv.entry = header.e_entry;
     if (rc == 0 && elf_r->segment_count == 0)
         rc = bad(image, err, "nothing in it is to be loaded");
     if (rc == 0)

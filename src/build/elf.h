@@ -13,18 +13,30 @@
 #define CHAOS__ELF_SEGMENTS_MAX 32
 
 struct chaos__elf_segment {
-    uint64_t address; /* guest-physical */
+    uint64_t address; /* guest-physical; a PV kernel's: behind pv.offset */
     uint64_t memory_size;
     uint64_t file_offset;
     uint64_t file_size; /* <= memory_size; the rest is zero */
 };
 
+/* What a PV kernel says of itself. */
+struct chaos__elf_pv {
+    bool is_pv; /* XEN_ELFNOTE_XEN_VERSION */
+    bool has_entry, has_hypercalls;
+    uint64_t base;       /* virtual address of guest-physical 0 */
+    uint64_t offset;     /* what the file's addresses have more than that */
+    uint64_t entry;      /* virtual; without the note: the ELF header's */
+    uint64_t hypercalls; /* virtual, of the page for Xen to fill */
+};
+
 struct chaos__elf {
+    bool is_64; /* for x86-64 */
     struct chaos__elf_segment segments[CHAOS__ELF_SEGMENTS_MAX];
     unsigned segment_count;
     uint64_t end; /* first byte behind the last segment */
     bool has_pvh_entry;
-    uint32_t pvh_entry;    /* XEN_ELFNOTE_PHYS32_ENTRY */
+    uint32_t pvh_entry; /* XEN_ELFNOTE_PHYS32_ENTRY */
+    struct chaos__elf_pv pv;
     uint32_t noxs_version; /* 0: the image does not look for a device page */
 };
 

@@ -310,27 +310,6 @@ static void fill_boot_area(struct boot_area *area, bool noxs,
         };
 }
 
-/* What is behind a segment's content has to be cleared: Xen scrubs what dead
- * domains had, but not what a living one has given back. */
-static size_t add_segments(struct chaos__piece *pieces,
-                           const struct chaos__payload *payload)
-{
-    const struct chaos__elf_segment *segment;
-    unsigned i;
-
-    for (i = 0; i < payload->elf->segment_count; i++) {
-        segment = &payload->elf->segments[i];
-        pieces[i] = (struct chaos__piece){
-            .address = segment->address,
-            .size = segment->memory_size,
-            .content_size = segment->file_size,
-            .image = payload->kernel,
-            .offset = segment->file_offset,
-        };
-    }
-    return i;
-}
-
 int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
                     const struct chaos__payload *payload,
                     struct chaos_error *err)
@@ -348,7 +327,7 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
     ramdisk = page_down(boot - ramdisk_size(payload));
     fill_boot_area(&area, shell->noxs, &layout, boot, ramdisk,
                    ramdisk_size(payload));
-    count = add_segments(pieces, payload);
+    count = chaos__copy_segments(pieces, payload, 0);
     if (payload->ramdisk)
         pieces[count++] = (struct chaos__piece){
             .address = ramdisk,
@@ -378,7 +357,7 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
             .data = page,
         };
     }
-    rc = chaos__copy_pieces(hv, shell->domid, pieces, count, err);
+    rc = chaos__copy_pieces(hv, shell->domid, NULL, pieces, count, err);
     if (rc == 0)
         rc = chaos__hv_pvh_set_entry(hv, shell->domid, &shell->header,
                                      payload->elf->pvh_entry, boot, err);

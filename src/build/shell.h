@@ -27,7 +27,8 @@ struct chaos__shell {
     /* what preparing made */
     uint32_t domid;
     uint32_t console_port, control_port; /* the guest's ends */
-    uint64_t *frames; /* PV: machine frame of each page; malloc()ed */
+    uint64_t *frames;      /* PV: machine frame of each page; malloc()ed */
+    uint64_t shared_frame; /* PV: of the page that it shares with Xen */
     struct chaos__hv_vcpu_header header; /* PVH */
     /* where the shared pages are; known for PVH after prepare, for PV after
      * load */
@@ -49,7 +50,7 @@ uint32_t chaos__shell_maker(void);
 /* What a guest starts from. */
 struct chaos__payload {
     struct chaos__image *kernel;
-    const struct chaos__elf *elf; /* of the kernel; NULL: PV and compressed */
+    const struct chaos__elf *elf; /* of the kernel; NULL: not known yet */
     struct chaos__image *ramdisk; /* NULL: none */
     const char *command_line;
 };

@@ -28,6 +28,7 @@ static bool adopt(struct chaos *chaos, struct chaos__slot *slot,
         !chaos__devices_are_well(shell->devices, slot->domid))
         return false;
     shell->domid = slot->domid;
+    shell->shared_frame = domain.shared_frame;
     shell->console_frame = slot->console_frame;
     shell->console_port = slot->console_port;
     shell->control_frame = slot->control_frame;

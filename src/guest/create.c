@@ -197,7 +197,7 @@ static int look(const struct chaos_config *config,
                 struct chaos_error *err)
 {
     /* What is in a compressed kernel may not be known yet. */
-    bool is_known = files->payload.elf || config->type == CHAOS__TYPE_PV;
+    bool is_known = files->payload.elf;
     int rc = chaos__devices_open(config, devices, err);
 
     if (rc < 0)

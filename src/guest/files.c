@@ -34,16 +34,13 @@ static int unpack_kernel(struct chaos *chaos, struct chaos__image *kernel,
     return 0;
 }
 
-/* PVH kernels are ELF files once unpacked; PV ones are unpacked by the
- * builder, and ours only looks for notes in those that are plain ELF. */
-static int read_kernel(struct chaos *chaos, const struct chaos_config *config,
-                       bool unpack, struct chaos__files *files,
-                       struct chaos_error *err)
+static int read_kernel(struct chaos *chaos, bool unpack,
+                       struct chaos__files *files, struct chaos_error *err)
 {
     int rc = 0;
 
     if (!chaos__elf_is(&files->kernel)) {
-        if (config->type == CHAOS__TYPE_PV || !unpack)
+        if (!unpack)
             return 0;
         rc = unpack_kernel(chaos, &files->kernel, err);
     }
@@ -66,7 +63,7 @@ int chaos__files_open(struct chaos *chaos, const struct chaos_config *config,
     if (rc < 0)
         return rc;
     files->payload = (struct chaos__payload){ .kernel = &files->kernel };
-    rc = read_kernel(chaos, config, unpack, files, err);
+    rc = read_kernel(chaos, unpack, files, err);
     if (rc == 0 && config->ramdisk) {
         rc =
             chaos__image_open(config->ramdisk, "ramdisk", &files->ramdisk, err);

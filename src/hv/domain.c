@@ -88,6 +88,7 @@ static void domain_from_xen(struct chaos__hv_domain *domain,
         .pages = info->tot_pages,
         .claimed_pages = info->outstanding_pages,
         .max_pages = info->max_pages,
+        .shared_frame = info->shared_info_frame,
         .cpu_time_ns = info->cpu_time,
     };
     memcpy(domain->handle, info->handle, sizeof(domain->handle));

@@ -61,6 +61,7 @@ struct chaos__hv_domain {
     uint64_t pages;
     uint64_t claimed_pages; /* promised by Xen, not yet given */
     uint64_t max_pages;
+    uint64_t shared_frame; /* PV: of the page that it shares with Xen */
     uint64_t cpu_time_ns;
 };
 
@@ -164,6 +165,36 @@ int chaos__hv_pvh_set_entry(struct chaos__hv *hv, uint32_t domid,
                             uint64_t entry, uint64_t start_info,
                             struct chaos_error *err);
 
+/* PV */
+
+/* Keeps all vCPUs from being interrupted before the guest asks for it, and
+ * returns the frame that the guest shares with Xen. */
+int chaos__hv_pv_prepare_vcpus(struct chaos__hv *hv, uint32_t domid,
+                               uint64_t *shared_frame_r,
+                               struct chaos_error *err);
+
+/* Which page of the guest's a frame is, in the table where guests look that
+ * up. */
+struct chaos__hv_page {
+    uint64_t frame, page;
+};
+
+int chaos__hv_pv_set_pages(struct chaos__hv *hv, uint32_t domid,
+                           const struct chaos__hv_page *pages, size_t count,
+                           struct chaos_error *err);
+
+struct chaos__hv_pv_entry {
+    uint64_t table_frame;              /* the top page table's */
+    uint64_t hypercall_frame;          /* 0: the guest has no such page */
+    uint64_t entry, stack, start_info; /* virtual addresses */
+};
+
+/* Has Xen check and pin the page tables, of which nobody may have a writable
+ * mapping, and sets vCPU 0 as the PV boot protocol wants it (public/xen.h). */
+int chaos__hv_pv_set_entry(struct chaos__hv *hv, uint32_t domid,
+                           const struct chaos__hv_pv_entry *entry,
+                           struct chaos_error *err);
+
 /* Images, through libxenguest */
 
 /*
@@ -173,28 +204,6 @@ int chaos__hv_pvh_set_entry(struct chaos__hv *hv, uint32_t domid,
 int chaos__hv_unpack_kernel(struct chaos__hv *hv, const void *image,
                             size_t size, void **elf_r, size_t *elf_size_r,
                             struct chaos_error *err);
-
-struct chaos__hv_pv_build {
-    const void *kernel, *ramdisk; /* ramdisk: NULL for none */
-    size_t kernel_size, ramdisk_size;
-    const char *command_line;
-    uint64_t *frames; /* of all its memory, from chaos__hv_populate() */
-    uint64_t pages;
-    unsigned vcpus;
-    uint32_t console_port;
-    uint32_t store_port; /* 0: none */
-    bool control_page;   /* allocate one page more for it */
-    unsigned rings;      /* and so many: the frames of the last pages, which
-                          * other pages get instead */
-    /* out */
-    uint64_t console_frame, store_frame, control_frame;
-};
-
-/* Builds a PV guest in a domain that has its memory; it only needs to be
- * unpaused after. */
-int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
-                       struct chaos__hv_pv_build *build,
-                       struct chaos_error *err);
 
 /* Grants */
 

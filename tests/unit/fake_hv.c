@@ -248,8 +248,7 @@ int chaos__hv_domain_unpause(struct chaos__hv *hv, uint32_t domid,
     if (rc == 0)
         rc = fake_need(domid, &domain, err);
     if (rc == 0) {
-        if (!domain->vcpus ||
-            !(domain->pvh ? domain->has_entry : domain->is_built))
+        if (!domain->vcpus || !domain->has_entry)
             fake_offence("unpausing domain %u, which has nothing to run",
                          domid);
         domain->paused = false;
@@ -274,11 +273,10 @@ static void tell(uint32_t domid, struct chaos__hv_domain *domain)
         .paused = from->paused,
         .shutdown = from->shutdown,
         .dying = from->dying,
+        .shared_frame = from->shared_frame,
         .shutdown_reason = from->shutdown ? from->shutdown_reason : 0,
         /* A vCPU that never had a state is not. */
-        .vcpus_online = from->has_entry || from->is_built || from->is_foreign
-                            ? from->vcpus
-                            : 0,
+        .vcpus_online = from->has_entry || from->is_foreign ? from->vcpus : 0,
         .pages = from->pages,
         .max_pages = from->max_pages,
         .cpu_time_ns = from->cpu_time_ns,
@@ -682,123 +680,6 @@ int chaos__hv_unpack_kernel(struct chaos__hv *hv, const void *image,
     (void)hv;
     if (rc == 0)
         rc = unpack(image, size, elf_r, elf_size_r, err);
-    return fake_leave(&this_call, rc);
-}
-
-/* An image that the builder would take: ELF, or packed ELF. */
-static int check_pv_kernel(const struct chaos__hv_pv_build *build,
-                           struct chaos_error *err)
-{
-    static const uint8_t packed[] = { (uint8_t)~0x7f, (uint8_t) ~'E',
-                                      (uint8_t) ~'L', (uint8_t) ~'F' };
-    const uint8_t *kernel = build->kernel;
-
-    if (build->kernel_size > 12 &&
-        (memcmp(kernel, "\177ELF", 4) == 0 ||
-         (memcmp(kernel, FAKE_HV_PACKED_MAGIC, FAKE_HV_PACKED_MAGIC_SIZE) ==
-              0 &&
-          memcmp(kernel + FAKE_HV_PACKED_MAGIC_SIZE, packed, 4) == 0)))
-        return 0;
-    return chaos__fail(err, CHAOS_EIMAGE, "reading the kernel: not one");
-}
-
-static uint64_t first_free_page(const struct chaos__hv_pv_build *build)
-{
-    return (build->kernel_size + build->ramdisk_size) / CHAOS__PAGE_SIZE + 1;
-}
-
-static int check_pv_frames(const struct fake_hv_domain *domain,
-                           const struct chaos__hv_pv_build *build,
-                           struct chaos_error *err)
-{
-    uint64_t i, machine;
-
-    for (i = 0; i < build->pages; i++)
-        if (!fake_machine_frame(domain, build->frames[i], &machine))
-            return chaos__fail(err, CHAOS_EFAILED,
-                               "page %llu is not the domain's",
-                               (unsigned long long)i);
-    if (build->pages < first_free_page(build) + 16 + 2 * build->rings)
-        return chaos__fail(err, CHAOS_EIMAGE,
-                           "loading the kernel (is memory= large enough?)");
-    return 0;
-}
-
-static void exchange(uint64_t *frames, uint64_t a, uint64_t b)
-{
-    uint64_t frame = frames[a];
-
-    frames[a] = frames[b];
-    frames[b] = frame;
-}
-
-/* What was granted before must be on the pages that are mapped for rings when
- * the guest starts. */
-static void check_pv_rings(const struct fake_hv_domain *domain,
-                           const uint64_t *frames, unsigned rings)
-{
-    unsigned reference, i;
-
-    for (reference = 0; reference < FAKE_HV_GRANTS; reference++) {
-        if (!domain->grants[reference].is_granted)
-            continue;
-        for (i = 0; i < rings && frames[i] != domain->grants[reference].frame;)
-            i++;
-        if (i == rings)
-            fake_offence("grant %u is of no ring's page", reference);
-    }
-}
-
-/* The builder allocates behind the images.  The shared pages are full of
- * rubbish, but for what it clears. */
-static void place_pv_pages(struct fake_hv_domain *domain,
-                           struct chaos__hv_pv_build *build)
-{
-    uint64_t next = first_free_page(build);
-    unsigned i;
-
-    build->store_frame = build->frames[next++];
-    build->console_frame = build->frames[next++];
-    build->control_frame = build->control_page ? build->frames[next++] : 0;
-    for (i = 0; i < build->rings; i++)
-        exchange(build->frames, next + i, build->pages - build->rings + i);
-    check_pv_rings(domain, build->frames + next, build->rings);
-    domain->console_frame = build->console_frame;
-    domain->store_frame = build->store_frame;
-    domain->control_frame = build->control_frame;
-}
-
-int chaos__hv_pv_build(struct chaos__hv *hv, uint32_t domid,
-                       struct chaos__hv_pv_build *build,
-                       struct chaos_error *err)
-{
-    struct fake_hv_domain *domain;
-    struct fake_call this_call;
-    int rc = fake_enter(&this_call, FAKE_HV_PV_BUILD, err);
-
-    (void)hv;
-    if (rc == 0)
-        rc = fake_need(domid, &domain, err);
-    if (rc == 0 && (domain->pvh || build->vcpus != domain->vcpus)) {
-        fake_offence("domain %u: not PV, or not %u vCPUs", domid, build->vcpus);
-        rc = chaos__fail(err, CHAOS_EFAILED, "not a PV domain");
-    }
-    if (rc == 0)
-        rc = check_pv_kernel(build, err);
-    if (rc == 0)
-        rc = check_pv_frames(domain, build, err);
-    if (rc == 0) {
-        place_pv_pages(domain, build);
-        domain->is_built = true;
-        domain->kernel_size = build->kernel_size;
-        domain->kernel_sum = fake_hv_sum(build->kernel, build->kernel_size);
-        domain->ramdisk_size = build->ramdisk_size;
-        domain->ramdisk_sum = fake_hv_sum(build->ramdisk, build->ramdisk_size);
-        domain->console_port = build->console_port;
-        domain->store_port = build->store_port;
-        snprintf(domain->command_line, sizeof(domain->command_line), "%s",
-                 build->command_line);
-    }
     return fake_leave(&this_call, rc);
 }
 

@@ -39,7 +39,9 @@
     X(PVH_PREPARE_VCPUS, "pvh_prepare_vcpus")                                  \
     X(PVH_SET_ENTRY, "pvh_set_entry")                                          \
     X(UNPACK_KERNEL, "unpack_kernel")                                          \
-    X(PV_BUILD, "pv_build")                                                    \
+    X(PV_PREPARE_VCPUS, "pv_prepare_vcpus")                                    \
+    X(PV_SET_PAGES, "pv_set_pages")                                            \
+    X(PV_SET_ENTRY, "pv_set_entry")                                            \
     X(PORT_ALLOC, "port_alloc")                                                \
     X(PORT_BIND, "port_bind")                                                  \
     X(PORT_FD, "port_fd")                                                      \
@@ -154,6 +156,7 @@ void fake_hv_guest_notify(uint32_t domid, uint32_t port);
 #define FAKE_HV_EXTENTS 8
 #define FAKE_HV_VCPUS 128
 #define FAKE_HV_PARAMS 5
+#define FAKE_HV_MOVED 128
 #define FAKE_HV_FRAMES_PV UINT64_C(0x100000) /* no PV frame is below it */
 
 enum fake_hv_port_state {
@@ -170,7 +173,7 @@ struct fake_hv_extent {
 
 struct fake_hv_domain {
     bool exists, pvh, paused, shutdown, dying, has_policy, has_vcpu_header;
-    bool has_entry, is_built, is_foreign;
+    bool has_entry, is_foreign;
     uint8_t handle[CHAOS__HANDLE_SIZE];
     unsigned shutdown_reason, max_vcpus, vcpus;
     uint32_t max_event_channels, max_grant_frames;
@@ -196,17 +199,28 @@ struct fake_hv_domain {
     unsigned kept_pages; /* mappings by grant, or by another process */
     bool is_pinned[FAKE_HV_VCPUS];
     uint64_t pinned[FAKE_HV_VCPUS]; /* CPUs 0 to 63 */
-    /* of chaos__hv_pv_build() */
-    size_t kernel_size, ramdisk_size;
-    uint64_t kernel_sum, ramdisk_sum; /* fake_hv_sum() */
+    /* PV: pages that have other frames than they got */
+    struct chaos__hv_page moved[FAKE_HV_MOVED];
+    unsigned moved_count;
+    /* what a PV guest finds when it starts */
+    uint64_t shared_frame, table_frame, hypercall_frame;
+    uint64_t ramdisk_size, ramdisk_sum; /* fake_hv_sum() */
     char command_line[1024];
     uint32_t console_port, store_port;
-    uint64_t console_frame, store_frame, control_frame;
+    uint64_t console_frame, store_frame;
 };
 
 /* The domain as it is now; it need not exist. */
 struct fake_hv_domain fake_hv_domain(uint32_t domid);
 uint64_t fake_hv_sum(const void *bytes, size_t size);
+
+/* The frame that a PV guest has at a virtual address when it starts; false:
+ * none.  *writable_r may be NULL. */
+bool fake_hv_walk(uint32_t domid, uint64_t address, uint64_t *frame_r,
+                  bool *writable_r);
+/* Reads what it has there. */
+bool fake_hv_read_virtual(uint32_t domid, uint64_t address, void *buffer,
+                          size_t size);
 
 /* Reads and writes guest memory from the outside, uncounted: guest-physical
  * addresses for PVH, machine addresses for PV.  False where it has none. */

@@ -140,10 +140,10 @@ void fake_take_all(struct fake_hv_domain *domain);
 /* Frees the domain, but for what back ends have mapped: it is dying until
  * they let go. */
 void fake_destroy(struct fake_hv_domain *domain);
-/* False: the reference is not granted. */
 /* A page of it is mapped, by whomsoever; no longer. */
 void fake_keep_page(struct fake_hv_domain *domain);
 void fake_let_page_go(struct fake_hv_domain *domain);
+/* False: the reference is not granted. */
 bool fake_map_grant(struct fake_hv_domain *domain, uint32_t reference);
 void fake_unmap_grant(struct fake_hv_domain *domain, uint32_t reference);
 

@@ -90,6 +90,9 @@ unsigned support_count_files(const char *directory, const char *prefix)
 const struct support_image support_kernel = {
     .has_entry = true,
     .entry = 0x100040,
+    .pv = true,
+    .pv_base = UINT64_C(0xffffffff80000000),
+    .pv_hypercalls = UINT64_C(0xffffffff80101000),
     .count = 2,
     .segments = { { 0x100000, 0x2000, 0x1800 }, { 0x102000, 0x3000, 0x1234 } },
 };
@@ -114,6 +117,29 @@ static size_t add_note(uint8_t *to, const char *name, uint32_t type,
     return sizeof(note) + name_size + note.n_descsz;
 }
 
+static size_t make_pv_notes(const struct support_image *image, uint8_t *to)
+{
+    const struct {
+        uint32_t type;
+        uint64_t value;
+    } notes[] = {
+        { 1, image->pv_base - image->pv_offset + image->entry }, /* ENTRY */
+        { 2, image->pv_hypercalls }, /* HYPERCALL_PAGE */
+        { 3, image->pv_base },       /* VIRT_BASE */
+        { 4, image->pv_offset },     /* PADDR_OFFSET */
+    };
+    uint64_t version;
+    size_t i, size;
+
+    memcpy(&version, "xen-3.0", sizeof(version));
+    size = add_note(to, "Xen", 5, version, true);
+    for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
+        if (notes[i].value)
+            size +=
+                add_note(to + size, "Xen", notes[i].type, notes[i].value, true);
+    return size;
+}
+
 /* XEN_ELFNOTE_LOADER (8), which we skip, comes before those that matter. */
 static size_t make_notes(const struct support_image *image, uint8_t *to)
 {
@@ -121,6 +147,8 @@ static size_t make_notes(const struct support_image *image, uint8_t *to)
 
     if (image->has_entry)
         size += add_note(to + size, "Xen", 18, image->entry, image->wide_notes);
+    if (image->pv)
+        size += make_pv_notes(image, to + size);
     if (image->noxs)
         size += add_note(to + size, NOXS_ELFNOTE_NAME, NOXS_ELFNOTE_VERSION,
                          image->noxs, image->wide_notes);

@@ -39,6 +39,8 @@ struct support_image {
     uint64_t entry;
     bool wide_notes; /* their numbers have 64 bits */
     uint32_t noxs;   /* 0: no such note */
+    bool pv;         /* and what a PV kernel has; its entry is the same */
+    uint64_t pv_base, pv_offset, pv_hypercalls; /* 0: no such note */
     unsigned count;
     struct support_segment segments[SUPPORT_SEGMENTS];
 };

@@ -456,9 +456,9 @@ static const struct support_count warm_pvh_devices[] = {
     { FAKE_HV_CLOSE, 1 },
 };
 static const struct support_count warm_pv[] = {
-    { FAKE_HV_OPEN, 1 },     { FAKE_HV_DOMAIN_INFO, 1 },
-    { FAKE_HV_PV_BUILD, 1 }, { FAKE_HV_MAP, 1 },
-    { FAKE_HV_UNMAP, 1 },    { FAKE_HV_DOMAIN_UNPAUSE, 1 },
+    { FAKE_HV_OPEN, 1 },         { FAKE_HV_DOMAIN_INFO, 1 },
+    { FAKE_HV_MAP, 1 },          { FAKE_HV_UNMAP, 1 },
+    { FAKE_HV_PV_SET_ENTRY, 1 }, { FAKE_HV_DOMAIN_UNPAUSE, 1 },
     { FAKE_HV_CLOSE, 1 },
 };
 /* Nobody else may have the UUID: all are looked at. */
@@ -568,7 +568,6 @@ static void assert_same_domain(const struct found *cold,
     SAME(domain.paused);
     SAME(domain.has_policy);
     SAME(domain.has_entry);
-    SAME(domain.is_built);
     SAME(domain.handle);
     SAME(domain.vcpus);
     SAME(domain.max_event_channels);
@@ -591,8 +590,6 @@ static void assert_same_domain(const struct found *cold,
     SAME(domain.kept_pages);
     SAME(domain.is_pinned);
     SAME(domain.pinned);
-    SAME(domain.kernel_size);
-    SAME(domain.kernel_sum);
     SAME(domain.ramdisk_size);
     SAME(domain.ramdisk_sum);
     SAME(domain.command_line);
@@ -600,7 +597,10 @@ static void assert_same_domain(const struct found *cold,
     SAME(domain.store_port);
     SAME(domain.console_frame);
     SAME(domain.store_frame);
-    SAME(domain.control_frame);
+    SAME(domain.shared_frame);
+    SAME(domain.table_frame);
+    SAME(domain.hypercall_frame);
+    SAME(domain.moved_count);
 }
 
 static void assert_same_slot(const struct found *cold, const struct found *warm)

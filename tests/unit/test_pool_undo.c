@@ -147,7 +147,7 @@ static bool is_whole(const struct chaos_guest_info *info)
 
     return fake_backend_count(info->domid) == (flavor->devices ? 2 : 0) &&
            domain.pages == 1024 && domain.paused == info->is_shell &&
-           (domain.has_entry || domain.is_built) == !info->is_shell;
+           domain.has_entry == !info->is_shell;
 }
 
 static uint32_t count_ready(struct chaos *chaos)
