@@ -98,8 +98,8 @@ int64_t cli_now_ms(void);
  * types Ctrl-].  Returns an exit code. */
 int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
 
-/* Leaves a child behind that fills pools which have become low, when this
- * process has ended. */
+/* Leaves a child behind that fills pools which have become low and clears away
+ * what guests have left, when this process has ended. */
 void cli_leave_child(struct cli *cli);
 
 /* Words for what a guest is doing, and how it ended. */

@@ -8,6 +8,7 @@ static int destroy(struct cli *cli, uint32_t domid, const char *name,
 {
     (void)name;
     (void)user;
+    cli->leave_child = true;
     return chaos_guest_destroy(cli->chaos, domid, err);
 }
 

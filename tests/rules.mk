@@ -17,7 +17,8 @@ define unit_test
 $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
         $$(unit_support) $$(testable_objects)
 	$$(say) LINK $$@
-	$$(Q)$$(CC) $$(ldflags) $$(unit_ldflags) -o $$@ $$^ -lcmocka -lpthread \
+	$$(Q)$$(CC) $$(ldflags) -Wl,--wrap=clock_gettime $$(unit_ldflags) \
+	    -o $$@ $$^ -lcmocka -lpthread \
 	    $$(unit_libs)
 endef
 front_end_tests := $(wildcard tests/unit/test_front_*.c)

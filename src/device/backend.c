@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The front end's part towards netback and blkback: connecting to them while
  * the guest is paused, and taking it all away again. */
+#include "clock.h"
 #include "end.h"
 
 #include <stdio.h>
@@ -42,14 +43,6 @@ static int fail_backend(struct chaos__store *store,
 }
 
 /* ------------------------------------------------- waiting for back ends */
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* What is waited for: looks at a back end whose state has been read, and says
  * what is still to come. */
@@ -105,13 +98,13 @@ static int wait_for(struct chaos__store *store, struct chaos__end *ends,
                     unsigned count, step_fn step, int timeout_ms,
                     struct chaos__end **late_r, struct chaos_error *err)
 {
-    int64_t until = now_ms() + timeout_ms, left_ms;
+    int64_t until = chaos__now_us() / 1000 + timeout_ms, left_ms;
     char token[8];
     int rc;
 
     *late_r = NULL;
     while ((rc = look(store, ends, count, step, late_r, err)) > STEP_DONE) {
-        left_ms = until - now_ms();
+        left_ms = until - chaos__now_us() / 1000;
         if (left_ms <= 0)
             return 0;
         rc = chaos__store_wait(store, rc == STEP_SOON ? 1 : (int)left_ms, token,

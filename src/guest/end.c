@@ -7,19 +7,10 @@
 #include "noxs/abi/noxs.h"
 #include "uuid.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DYING_TIMEOUT_US 2000000
-
-static void sleep_us(int64_t us)
-{
-    struct timespec left = { us / 1000000, us % 1000000 * 1000 };
-
-    while (nanosleep(&left, &left) < 0 && errno == EINTR)
-        ;
-}
 
 bool chaos__await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
 {
@@ -32,7 +23,7 @@ bool chaos__await_gone(struct chaos *chaos, uint32_t domid, const uint8_t *uuid)
            memcmp(domain.handle, uuid, CHAOS__HANDLE_SIZE) == 0) {
         if (!domain.dying || chaos__now_us() > until_us)
             return false;
-        sleep_us(pause_us);
+        chaos__sleep_us(pause_us);
         pause_us = chaos__look_next_us(pause_us);
     }
     return rc == 0 || rc == CHAOS_ENOGUEST;
@@ -47,12 +38,12 @@ bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot)
     memcpy(uuid, slot->uuid, sizeof(uuid));
     for (;;) {
         chaos__settle_lingering(chaos, slot);
-        if (slot->state != CHAOS__SLOT_LINGERING ||
+        if (!chaos__is_ending(slot) ||
             memcmp(slot->uuid, uuid, sizeof(uuid)) != 0)
             return true;
         if (chaos__now_us() > until_us)
             return false;
-        sleep_us(pause_us);
+        chaos__sleep_us(pause_us);
         pause_us = chaos__look_next_us(pause_us);
     }
 }
@@ -238,7 +229,7 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
             return chaos__fail(err, CHAOS_ETIMEDOUT,
                                "guest %s still runs after %d ms", slot->name,
                                timeout_ms);
-        sleep_us(timeout_ms >= 0 && left < pause_us ? left : pause_us);
+        chaos__sleep_us(timeout_ms >= 0 && left < pause_us ? left : pause_us);
         pause_us = chaos__look_next_us(pause_us);
     }
     if (rc < 0)

@@ -42,7 +42,15 @@ bool chaos__await_gone(struct chaos *chaos, uint32_t domid,
 
 /* Frees a slot that is LINGERING if its back ends have let go. */
 void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot);
-/* Waits, for two seconds at most, until they have; false: they don't. */
+
+/* Whether its guest has ended and something is still to be done, here or by
+ * another process. */
+static inline bool chaos__is_ending(const struct chaos__slot *slot)
+{
+    return slot->state == CHAOS__SLOT_DYING ||
+           slot->state == CHAOS__SLOT_LINGERING;
+}
+/* Waits, for two seconds at most, until that is done; false: it isn't. */
 bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot);
 
 /* Undoes a slot that is ours, whatever state it is in: destroys its domain

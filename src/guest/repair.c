@@ -2,6 +2,7 @@
 /* Opening what a context needs, and finishing what others left undone. */
 #include "guest.h"
 
+#include "clock.h"
 #include "devices.h"
 
 #include <stdlib.h>
@@ -258,7 +259,8 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
 
 void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot)
 {
-    if (lingers(chaos, slot, NULL) == 0 &&
+    if (slot->state == CHAOS__SLOT_LINGERING &&
+        lingers(chaos, slot, NULL) == 0 &&
         chaos__registry_take_lingering(chaos->registry, slot) &&
         finish(chaos, slot, NULL) < 0)
         chaos__registry_abandon(chaos->registry, slot);
@@ -317,4 +319,24 @@ void chaos__repair(struct chaos *chaos)
         break; /* it is the first in flight again: don't spin on it */
     }
     repair_lingering(chaos);
+}
+
+int chaos_guest_lingers(struct chaos *chaos)
+{
+    return chaos->registry &&
+           chaos__registry_next_lingering(chaos->registry, NULL) != NULL;
+}
+
+void chaos_guest_sweep(struct chaos *chaos, int timeout_ms)
+{
+    int64_t until_us = chaos__now_us() + (int64_t)timeout_ms * 1000;
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+
+    if (chaos__ready(chaos, NULL) < 0)
+        return;
+    while (chaos_guest_lingers(chaos) && chaos__now_us() < until_us) {
+        chaos__sleep_us(pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+        chaos__repair(chaos);
+    }
 }

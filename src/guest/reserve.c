@@ -21,7 +21,7 @@ int chaos__settle_taken(struct chaos *chaos, struct chaos__slot *taken)
     struct chaos__hv_domain domain;
     int rc;
 
-    if (taken->state == CHAOS__SLOT_LINGERING)
+    if (chaos__is_ending(taken))
         return chaos__await_release(chaos, taken) ? 0 : CHAOS_EBUSY;
     rc = chaos__guest_look(chaos, taken, &domain, NULL);
 

@@ -3,9 +3,13 @@
 #include "fake_state.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #define WATCHES_MAX 64
 
@@ -430,6 +434,25 @@ static int take(struct chaos__hv_store *store, void *buffer, size_t size)
     return (int)size;
 }
 
+/* By how much a process's clock is ahead of the real one. */
+static atomic_int_fast64_t ahead_ms;
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int64_t ahead = clock == CLOCK_MONOTONIC ? ahead_ms : 0;
+
+    if (syscall(SYS_clock_gettime, clock, now) < 0)
+        return -1;
+    now->tv_sec += (time_t)(ahead / 1000);
+    now->tv_nsec += (long)(ahead % 1000 * 1000000);
+    if (now->tv_nsec >= 1000000000) {
+        now->tv_nsec -= 1000000000;
+        now->tv_sec++;
+    }
+    return 0;
+}
+
 int chaos__hv_store_receive(struct chaos__hv_store *store, void *buffer,
                             size_t size, int timeout_ms,
                             struct chaos_error *err)
@@ -442,6 +465,8 @@ int chaos__hv_store_receive(struct chaos__hv_store *store, void *buffer,
                      timeout_ms);
     else if (rc == 0)
         rc = speech.bytes ? hear(buffer, size, err) : take(store, buffer, size);
+    if (rc == 0)
+        ahead_ms += timeout_ms;
     return fake_leave(&this_call, rc);
 }
 

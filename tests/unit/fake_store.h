@@ -3,7 +3,8 @@
  * XenStore for the unit tests, behind the byte stream of hv.h: the protocol of
  * public/io/xs_wire.h over one tree that all processes share.  It answers at
  * once; when a process waits and nothing is there for it, the back ends
- * (fake_dom0.h) go on, and when they have nothing to do the time is up.
+ * (fake_dom0.h) go on, and when they have nothing to do the time is up: the
+ * process's clock is put forward by that time, which nobody waits for.
  *
  * Watches tell that something changed at or below their path, once however
  * often it did.

@@ -10,12 +10,14 @@
 #include "build/device_page.h"
 #include "build/shell.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -1026,6 +1028,56 @@ static void back_ends_let_go_late(void **state)
     assert_nothing_left();
 }
 
+/* Who has time waits for them. */
+static void sweeps_up(void **state)
+{
+    uint32_t domid = create("g", vif_and_vbd);
+
+    (void)state;
+    assert_false(chaos_guest_lingers(world->chaos));
+    fake_backend_set_lag(200);
+    destroy(domid);
+    assert_true(chaos_guest_lingers(world->chaos));
+    chaos_guest_sweep(world->chaos, 1);
+    assert_true(chaos_guest_lingers(world->chaos));
+    fake_backend_set_lag(0);
+    chaos_guest_sweep(world->chaos, 60000);
+    assert_false(chaos_guest_lingers(world->chaos));
+    assert_int_equal(support_count_slots(world), 0);
+    assert_nothing_left();
+}
+
+static struct chaos__registry *another;
+
+static void *free_soon(void *slot)
+{
+    const struct timespec soon = { 0, 20000000 };
+
+    nanosleep(&soon, NULL);
+    chaos__registry_free(another, slot, NULL);
+    return NULL;
+}
+
+/* Another process that is about to clear away what a guest has left does not
+ * keep the next one from what it had. */
+static void another_sweeps_up(void **state)
+{
+    struct chaos__slot *slot;
+    pthread_t thread;
+
+    (void)state;
+    fake_backend_set_lag(10);
+    destroy(create("g", apart_text(2)));
+    assert_int_equal(chaos__registry_open(world->run_dir, &another, NULL), 0);
+    slot = chaos__registry_next_lingering(another, NULL);
+    assert_true(chaos__registry_take_lingering(another, slot));
+    fake_backend_set_lag(0);
+    assert_int_equal(pthread_create(&thread, NULL, free_soon, slot), 0);
+    destroy(create("h", apart_text(2)));
+    pthread_join(thread, NULL);
+    chaos__registry_close(another);
+}
+
 /* XenStore can't be reached: the guest ends all the same, and what it had there
  * is taken away when that is possible again. */
 static void ends_without_xenstore(void **state)
@@ -1181,6 +1233,8 @@ int main(void)
         TEST(restarting_guest_keeps),
         TEST(running_guest_keeps),
         TEST(back_ends_let_go_late),
+        TEST(sweeps_up),
+        TEST(another_sweeps_up),
         TEST(ends_without_xenstore),
         TEST(restart_waits_for_its_disk),
         TEST(disk_with_requests_keeps),

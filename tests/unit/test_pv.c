@@ -2,12 +2,8 @@
 /* Preparing a PV shell and loading an image into it.  That the page tables and
  * the start information are as Xen and kernels want them, fake_pv.c checks with
  * every guest; here is what depends on the image. */
-#include "fake_hv.h"
 #include "noxs/abi/noxs.h"
-#include "support.h"
-
-#include "build/elf.h"
-#include "build/shell.h"
+#include "support_loading.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,89 +19,18 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
-/* A guest on the way, all that belongs to it. */
-struct loading {
-    struct chaos__hv *hv;
-    struct chaos__devices devices; /* none: test_device.c has some */
-    struct chaos__shell shell;
-    struct chaos__image kernel, ramdisk;
-    struct chaos__elf elf;
-    struct chaos__payload payload;
-    struct chaos_error err;
-};
-
-static struct loading loading;
-
 static int setup(void **state)
 {
-    (void)state;
-    fake_hv_reset();
+    int r = loading_setup(state);
+
     fake_hv_set_poison(true);
-    memset(&loading, 0, sizeof(loading));
-    loading.kernel.fd = loading.ramdisk.fd = -1;
-    loading.payload.command_line = "";
-    loading.shell = (struct chaos__shell){
-        .type = CHAOS__TYPE_PV,
-        .devices = &loading.devices,
-        .noxs = true,
-        .vcpus = 1,
-        .memory_kb = 4096,
-        .maxmem_kb = 4096,
-    };
-    return chaos__hv_open(NULL, NULL, &loading.hv, NULL);
-}
-
-static void end(void)
-{
-    chaos__shell_release(&loading.shell);
-    if (loading.shell.domid)
-        chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
-    loading.shell.domid = 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    end();
-    chaos__image_close(&loading.kernel);
-    chaos__image_close(&loading.ramdisk);
-    chaos__hv_close(loading.hv);
-    return fake_hv_check_clean() ? 0 : -1;
-}
-
-static void use(const struct support_image *image)
-{
-    size_t size;
-    void *bytes = support_make_image(image, &size);
-
-    chaos__image_close(&loading.kernel);
-    chaos__image_from_memory("k.elf", bytes, size, &loading.kernel);
-    if (chaos__elf_parse(&loading.kernel, &loading.elf, &loading.err) < 0)
-        fail_msg("%s", loading.err.message);
-    loading.payload.kernel = &loading.kernel;
-    loading.payload.elf = &loading.elf;
-}
-
-static void use_ramdisk(size_t size)
-{
-    uint8_t *bytes = malloc(size);
-    size_t i;
-
-    for (i = 0; i < size; i++)
-        bytes[i] = support_byte(50, i);
-    chaos__image_close(&loading.ramdisk);
-    chaos__image_from_memory("r", bytes, size, &loading.ramdisk);
-    loading.payload.ramdisk = &loading.ramdisk;
-}
-
-static int check(void)
-{
-    return chaos__shell_check(&loading.shell, &loading.payload, &loading.err);
+    loading_shape(CHAOS__TYPE_PV, 4096, 1, true);
+    return r;
 }
 
 static void refused(const char *why)
 {
-    assert_int_equal(check(), CHAOS_EIMAGE);
+    assert_int_equal(loading_check(), CHAOS_EIMAGE);
     if (!strstr(loading.err.message, why) ||
         !strstr(loading.err.message, "k.elf"))
         fail_msg("it says: %s", loading.err.message);
@@ -113,20 +38,8 @@ static void refused(const char *why)
 
 static void start(void)
 {
-    struct chaos__hv_create create = { .vcpus = loading.shell.vcpus };
-
-    if (check() < 0 ||
-        chaos__hv_domain_create(loading.hv, &create, &loading.shell.domid,
-                                &loading.err) < 0 ||
-        chaos__shell_prepare(loading.hv, &loading.shell, &loading.err) < 0 ||
-        chaos__shell_load(loading.hv, &loading.shell, &loading.payload,
-                          &loading.err) < 0)
-        fail_msg("%s", loading.err.message);
-}
-
-static struct fake_hv_domain domain(void)
-{
-    return fake_hv_domain(loading.shell.domid);
+    loading_prepare();
+    loading_load();
 }
 
 static void peek(uint64_t address, void *to, size_t size)
@@ -139,7 +52,7 @@ static struct start_info start_info(void)
 {
     struct start_info info;
 
-    peek(domain().start_info, &info, sizeof(info));
+    peek(loading_domain().start_info, &info, sizeof(info));
     return info;
 }
 
@@ -151,23 +64,10 @@ static void assert_zero(const uint8_t *bytes, size_t size)
         assert_int_equal(bytes[i], 0);
 }
 
-/* Content, and what is behind it cleared. */
 static void assert_loaded(const struct support_image *image)
 {
-    uint64_t i;
-    unsigned n;
-
-    for (n = 0; n < image->count; n++) {
-        const struct support_segment *segment = &image->segments[n];
-        uint8_t *bytes = malloc(segment->memory_size);
-
-        peek(segment->address - image->pv_offset + image->pv_base, bytes,
-             segment->memory_size);
-        for (i = 0; i < segment->file_size; i++)
-            assert_int_equal(bytes[i], support_byte(n, i));
-        assert_zero(bytes + i, segment->memory_size - i);
-        free(bytes);
-    }
+    loading_assert_segments(image, fake_hv_read_virtual,
+                            image->pv_base - image->pv_offset);
 }
 
 /* --------------------------------------------------------------- loading */
@@ -178,16 +78,15 @@ static void loads(void **state)
     uint64_t frame;
 
     (void)state;
-    use(&image);
-    loading.payload.command_line = "a=1 b";
+    loading_use(&image, "a=1 b");
     start();
     assert_loaded(&image);
-    assert_int_equal(domain().entry, image.pv_base + image.entry);
+    assert_int_equal(loading_domain().entry, image.pv_base + image.entry);
     assert_true(
         fake_hv_walk(loading.shell.domid, image.pv_hypercalls, &frame, NULL));
-    assert_int_equal(domain().hypercall_frame, frame);
-    assert_string_equal(domain().command_line, "a=1 b");
-    assert_int_equal(domain().ramdisk_size, 0);
+    assert_int_equal(loading_domain().hypercall_frame, frame);
+    assert_string_equal(loading_domain().command_line, "a=1 b");
+    assert_int_equal(loading_domain().ramdisk_size, 0);
     assert_int_equal(start_info().flags, 0);
     assert_int_equal(start_info().mod_start, 0);
 }
@@ -200,11 +99,11 @@ static void loads_at_its_offset(void **state)
     (void)state;
     image.pv_base = image.pv_offset = 0x100000;
     image.pv_hypercalls = 0;
-    use(&image);
+    loading_use(&image, "");
     start();
     assert_loaded(&image);
-    assert_int_equal(domain().entry, image.entry);
-    assert_int_equal(domain().hypercall_frame, 0);
+    assert_int_equal(loading_domain().entry, image.entry);
+    assert_int_equal(loading_domain().hypercall_frame, 0);
 }
 
 static void shared_pages_are_clear(void **state)
@@ -214,12 +113,12 @@ static void shared_pages_are_clear(void **state)
     struct noxs_page devices;
 
     (void)state;
-    use(&support_kernel);
+    loading_use(&support_kernel, "");
     start();
-    assert_int_equal(domain().console_frame, shell->console_frame);
-    assert_int_equal(domain().console_port, shell->console_port);
-    assert_int_equal(domain().store_frame, shell->device_frame);
-    assert_int_equal(domain().store_port, shell->control_port);
+    assert_int_equal(loading_domain().console_frame, shell->console_frame);
+    assert_int_equal(loading_domain().console_port, shell->console_port);
+    assert_int_equal(loading_domain().store_frame, shell->device_frame);
+    assert_int_equal(loading_domain().store_port, shell->control_port);
     assert_true(
         fake_hv_read(shell->domid, shell->console_frame * PAGE, page, PAGE));
     assert_zero(page, PAGE);
@@ -239,12 +138,12 @@ static void without_noxs(void **state)
 
     (void)state;
     loading.shell.noxs = false;
-    use(&support_kernel);
+    loading_use(&support_kernel, "");
     start();
     assert_int_equal(loading.shell.control_frame, 0);
-    assert_int_equal(domain().store_port, 0);
-    assert_true(fake_hv_read(loading.shell.domid, domain().store_frame * PAGE,
-                             page, PAGE));
+    assert_int_equal(loading_domain().store_port, 0);
+    assert_true(fake_hv_read(loading.shell.domid,
+                             loading_domain().store_frame * PAGE, page, PAGE));
     assert_zero(page, PAGE);
 }
 
@@ -256,15 +155,15 @@ static void loads_a_ramdisk(void **state)
 
     (void)state;
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        use(&support_kernel);
-        use_ramdisk(sizes[i]);
+        loading_use(&support_kernel, "");
+        loading_use_ramdisk(sizes[i]);
         start();
         assert_loaded(&support_kernel);
         assert_int_equal(start_info().mod_len, sizes[i]);
         peek(start_info().mod_start, bytes, sizes[i]);
         for (at = 0; at < sizes[i]; at++)
             assert_int_equal(bytes[at], support_byte(50, at));
-        end();
+        loading_end();
     }
     free(bytes);
 }
@@ -288,10 +187,10 @@ static void anywhere(void **state)
     for (i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
         image.pv_base = bases[i];
         image.pv_hypercalls = 0;
-        use(&image);
+        loading_use(&image, "");
         start();
         assert_loaded(&image);
-        end();
+        loading_end();
     }
 }
 
@@ -300,8 +199,8 @@ static void large(void **state)
 {
     (void)state;
     loading.shell.memory_kb = loading.shell.maxmem_kb = 2 * GIB / 1024;
-    use(&support_kernel);
-    use_ramdisk(20 * MIB);
+    loading_use(&support_kernel, "");
+    loading_use_ramdisk(20 * MIB);
     start();
     assert_loaded(&support_kernel);
     assert_int_equal(start_info().nr_pages, 2 * GIB / PAGE);
@@ -315,11 +214,11 @@ static void not_a_pv_kernel(void **state)
 
     (void)state;
     image.pv = false;
-    use(&image);
+    loading_use(&image, "");
     refused("type=\"pvh\"");
     image = support_kernel;
     image.narrow = true;
-    use(&image);
+    loading_use(&image, "");
     refused("64-bit");
 }
 
@@ -329,17 +228,17 @@ static void bad_addresses(void **state)
 
     (void)state;
     image.pv_base = 0x1234;
-    use(&image);
+    loading_use(&image, "");
     refused("VIRT_BASE");
     image.pv_base = UINT64_MAX - PAGE + 1;
-    use(&image);
+    loading_use(&image, "");
     refused("hypercall page");
     image.pv_hypercalls = 0;
-    use(&image);
+    loading_use(&image, "");
     refused("leaves no room");
     image = support_kernel;
     image.pv_offset = 0x102000;
-    use(&image);
+    loading_use(&image, "");
     refused("PADDR_OFFSET");
 }
 
@@ -353,7 +252,7 @@ static void bad_hypercall_pages(void **state)
     (void)state;
     for (i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
         image.pv_hypercalls = pages[i];
-        use(&image);
+        loading_use(&image, "");
         refused("hypercall page");
     }
 }
@@ -365,10 +264,9 @@ static void long_command_line(void **state)
     (void)state;
     memset(line, 'x', sizeof(line));
     line[1023] = '\0';
-    use(&support_kernel);
-    loading.payload.command_line = line;
+    loading_use(&support_kernel, line);
     start();
-    assert_string_equal(domain().command_line, line);
+    assert_string_equal(loading_domain().command_line, line);
     line[1023] = 'x';
     line[1024] = '\0';
     refused("1023 characters");
@@ -381,10 +279,10 @@ static void little_memory(void **state)
     uint64_t kb;
 
     (void)state;
-    use(image);
+    loading_use(image, "");
     for (kb = 4; kb < 4096; kb += 4) {
         loading.shell.memory_kb = loading.shell.maxmem_kb = kb;
-        if (check() == 0)
+        if (loading_check() == 0)
             break;
         refused("raise memory=");
     }
@@ -396,14 +294,15 @@ static void little_memory(void **state)
 static void large_ramdisk(void **state)
 {
     (void)state;
-    use(&support_kernel);
-    use_ramdisk(4 * MIB + 1);
+    loading_use(&support_kernel, "");
+    loading_use_ramdisk(4 * MIB + 1);
     refused("raise memory=");
-    use_ramdisk(3 * MIB);
+    loading_use_ramdisk(3 * MIB);
     refused("raise memory=");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, setup, loading_teardown)
 
 int main(void)
 {

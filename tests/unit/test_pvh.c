@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Preparing a PVH shell and loading an image into it: what the guest finds in
  * its memory, and what that costs in mappings. */
-#include "fake_hv.h"
 #include "noxs/abi/noxs.h"
-#include "support.h"
+#include "support_loading.h"
 
 #include "build/device_page.h"
-#include "build/elf.h"
-#include "build/shell.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,101 +35,6 @@ struct memmap {
     uint32_t type, reserved;
 };
 
-/* A guest on the way, all that belongs to it. */
-struct loading {
-    struct chaos__hv *hv;
-    struct chaos__devices devices; /* none: test_device.c has some */
-    struct chaos__shell shell;
-    struct chaos__image kernel, ramdisk;
-    struct chaos__elf elf;
-    struct chaos__payload payload;
-    struct chaos_error err;
-};
-
-static struct loading loading;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_hv_reset();
-    memset(&loading, 0, sizeof(loading));
-    loading.kernel.fd = loading.ramdisk.fd = -1;
-    return chaos__hv_open(NULL, NULL, &loading.hv, NULL);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    chaos__image_close(&loading.kernel);
-    chaos__image_close(&loading.ramdisk);
-    chaos__shell_release(&loading.shell);
-    if (loading.shell.domid)
-        chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
-    chaos__hv_close(loading.hv);
-    return fake_hv_check_clean() ? 0 : -1;
-}
-
-static void use(const struct support_image *image, const char *command_line)
-{
-    size_t size;
-    void *bytes = support_make_image(image, &size);
-
-    chaos__image_close(&loading.kernel);
-    chaos__image_from_memory("k.elf", bytes, size, &loading.kernel);
-    if (chaos__elf_parse(&loading.kernel, &loading.elf, &loading.err) < 0)
-        fail_msg("%s", loading.err.message);
-    loading.payload.kernel = &loading.kernel;
-    loading.payload.elf = &loading.elf;
-    loading.payload.command_line = command_line;
-}
-
-static void use_ramdisk(size_t size)
-{
-    uint8_t *bytes = malloc(size);
-    size_t i;
-
-    for (i = 0; i < size; i++)
-        bytes[i] = support_byte(50, i);
-    chaos__image_from_memory("r", bytes, size, &loading.ramdisk);
-    loading.payload.ramdisk = &loading.ramdisk;
-}
-
-static void shape(uint64_t memory_kb, unsigned vcpus, bool noxs)
-{
-    loading.shell.type = CHAOS__TYPE_PVH;
-    loading.shell.devices = &loading.devices;
-    loading.shell.noxs = noxs;
-    loading.shell.vcpus = vcpus;
-    loading.shell.memory_kb = loading.shell.maxmem_kb = memory_kb;
-}
-
-static void prepare(void)
-{
-    struct chaos__hv_create create = { .pvh = true,
-                                       .vcpus = loading.shell.vcpus };
-
-    assert_int_equal(chaos__hv_domain_create(loading.hv, &create,
-                                             &loading.shell.domid,
-                                             &loading.err),
-                     0);
-    if (chaos__shell_prepare(loading.hv, &loading.shell, &loading.err) < 0)
-        fail_msg("%s", loading.err.message);
-}
-
-static void load(void)
-{
-    if (chaos__shell_check(&loading.shell, &loading.payload, &loading.err) <
-            0 ||
-        chaos__shell_load(loading.hv, &loading.shell, &loading.payload,
-                          &loading.err) < 0)
-        fail_msg("%s", loading.err.message);
-}
-
-static struct fake_hv_domain domain(void)
-{
-    return fake_hv_domain(loading.shell.domid);
-}
-
 static void peek(uint64_t address, void *to, size_t size)
 {
     if (!fake_hv_read(loading.shell.domid, address, to, size))
@@ -144,14 +46,14 @@ static struct start_info start_info(void)
 {
     struct start_info info;
 
-    peek(domain().start_info, &info, sizeof(info));
+    peek(loading_domain().start_info, &info, sizeof(info));
     return info;
 }
 
 /* Whether the guest's memory map says RAM for all of it. */
 static bool is_ram(uint64_t address, uint64_t size)
 {
-    struct fake_hv_domain now = domain();
+    struct fake_hv_domain now = loading_domain();
     unsigned i;
 
     for (i = 0; i < now.region_count; i++)
@@ -161,25 +63,6 @@ static bool is_ram(uint64_t address, uint64_t size)
     return false;
 }
 
-static void assert_segments_loaded(const struct support_image *image)
-{
-    const struct support_segment *segment;
-    uint8_t *content;
-    uint64_t i;
-    unsigned n;
-
-    for (n = 0; n < image->count; n++) {
-        segment = &image->segments[n];
-        content = malloc(segment->memory_size);
-        peek(segment->address, content, segment->memory_size);
-        for (i = 0; i < segment->memory_size; i++)
-            if (content[i] != (i < segment->file_size ? support_byte(n, i) : 0))
-                fail_msg("segment %u, byte %llu: 0x%02x", n,
-                         (unsigned long long)i, content[i]);
-        free(content);
-    }
-}
-
 /* ---------------------------------------------------------------- prepare */
 
 static void prepares_domain(void **state)
@@ -187,10 +70,10 @@ static void prepares_domain(void **state)
     struct fake_hv_domain now;
 
     (void)state;
-    shape(4096, 3, true);
+    loading_shape(CHAOS__TYPE_PVH, 4096, 3, true);
     loading.shell.maxmem_kb = 8192;
-    prepare();
-    now = domain();
+    loading_prepare();
+    now = loading_domain();
     assert_int_equal(now.vcpus, 3);
     assert_true(now.has_policy);
     assert_true(now.has_vcpu_header);
@@ -208,9 +91,9 @@ static void prepares_domain(void **state)
 static void pool_of_small_guest(void **state)
 {
     (void)state;
-    shape(1024, 1, true);
-    prepare();
-    assert_in_range(domain().pool_kb, 2 * 60, 136);
+    loading_shape(CHAOS__TYPE_PVH, 1024, 1, true);
+    loading_prepare();
+    assert_in_range(loading_domain().pool_kb, 2 * 60, 136);
 }
 
 static void memory_map_of_small_guest(void **state)
@@ -218,9 +101,9 @@ static void memory_map_of_small_guest(void **state)
     struct fake_hv_domain now;
 
     (void)state;
-    shape(4096, 1, true);
-    prepare();
-    now = domain();
+    loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
+    loading_prepare();
+    now = loading_domain();
     assert_int_equal(now.region_count, 2);
     assert_int_equal(now.regions[0].start, 0);
     assert_true(now.regions[0].ram);
@@ -238,9 +121,9 @@ static void memory_map_of_large_guest(void **state)
     uint8_t byte;
 
     (void)state;
-    shape(6 * GIB / 1024, 1, true);
-    prepare();
-    now = domain();
+    loading_shape(CHAOS__TYPE_PVH, 6 * GIB / 1024, 1, true);
+    loading_prepare();
+    now = loading_domain();
     assert_int_equal(now.region_count, 3);
     assert_true(now.regions[1].start + now.regions[1].size ==
                 CHAOS__LOW_MEMORY_END);
@@ -261,9 +144,9 @@ static void memory_map_of_large_guest(void **state)
 static void largest_low_guest(void **state)
 {
     (void)state;
-    shape(CHAOS__LOW_MEMORY_END / 1024, 1, true);
-    prepare();
-    assert_int_equal(domain().region_count, 2);
+    loading_shape(CHAOS__TYPE_PVH, CHAOS__LOW_MEMORY_END / 1024, 1, true);
+    loading_prepare();
+    assert_int_equal(loading_domain().region_count, 2);
 }
 
 static void shared_pages(void **state)
@@ -277,9 +160,9 @@ static void shared_pages(void **state)
 
     (void)state;
     fake_hv_set_poison(true);
-    shape(4096, 1, true);
-    prepare();
-    now = domain();
+    loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
+    loading_prepare();
+    now = loading_domain();
     for (i = 0; i < FAKE_HV_PARAMS; i++)
         assert_true(now.has_param[i]);
     assert_int_equal(now.params[CHAOS__HV_CONSOLE_PORT],
@@ -322,9 +205,9 @@ static void no_device_page_without_noxs(void **state)
     struct fake_hv_domain now;
 
     (void)state;
-    shape(4096, 1, false);
-    prepare();
-    now = domain();
+    loading_shape(CHAOS__TYPE_PVH, 4096, 1, false);
+    loading_prepare();
+    now = loading_domain();
     assert_false(now.has_param[CHAOS__HV_STORE_PFN]);
     assert_false(now.has_param[CHAOS__HV_STORE_PORT]);
     assert_true(now.has_param[CHAOS__HV_CONSOLE_PFN]);
@@ -368,12 +251,12 @@ static void acpi_without_noxs(void **state)
     unsigned i, vcpus;
 
     (void)state;
-    use(&support_kernel, "");
+    loading_use(&support_kernel, "");
     fake_hv_set_poison(true);
     for (vcpus = 2; vcpus <= 128; vcpus *= 4) {
-        shape(4096, vcpus, false);
-        prepare();
-        load();
+        loading_shape(CHAOS__TYPE_PVH, 4096, vcpus, false);
+        loading_prepare();
+        loading_load();
         address = start_info().rsdp_paddr;
         assert_int_not_equal(address, 0);
         peek(address, rsdp, sizeof(rsdp));
@@ -403,10 +286,10 @@ static void acpi_without_noxs(void **state)
 static void no_acpi_with_noxs(void **state)
 {
     (void)state;
-    use(&support_kernel, "");
-    shape(4096, 2, true);
-    prepare();
-    load();
+    loading_use(&support_kernel, "");
+    loading_shape(CHAOS__TYPE_PVH, 4096, 2, true);
+    loading_prepare();
+    loading_load();
     assert_int_equal(start_info().rsdp_paddr, 0);
 }
 
@@ -422,15 +305,15 @@ static void loads_image(void **state)
 
     (void)state;
     fake_hv_set_poison(true);
-    use(&support_kernel, "console=hvc0 a=\"b\"");
-    shape(4096, 2, true);
-    prepare();
+    loading_use(&support_kernel, "console=hvc0 a=\"b\"");
+    loading_shape(CHAOS__TYPE_PVH, 4096, 2, true);
+    loading_prepare();
     fake_hv_reset_counts();
-    load();
+    loading_load();
     assert_int_equal(fake_hv_count(FAKE_HV_MAP), 1);
     assert_int_equal(fake_hv_count_all(), 3); /* map, unmap, entry */
-    assert_segments_loaded(&support_kernel);
-    now = domain();
+    loading_assert_segments(&support_kernel, fake_hv_read, 0);
+    now = loading_domain();
     assert_int_equal(now.entry, 0x100040);
     assert_int_equal(now.start_info % PAGE, 0);
     info = start_info();
@@ -464,11 +347,11 @@ static void loads_ramdisk(void **state)
     (void)state;
     fake_hv_set_poison(true);
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        use(&support_kernel, "");
-        use_ramdisk(sizes[i]);
-        shape(4096, 1, true);
-        prepare();
-        load();
+        loading_use(&support_kernel, "");
+        loading_use_ramdisk(sizes[i]);
+        loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
+        loading_prepare();
+        loading_load();
         info = start_info();
         assert_int_equal(info.nr_modules, 1);
         peek(info.modlist_paddr, &module, sizeof(module));
@@ -476,14 +359,14 @@ static void loads_ramdisk(void **state)
         assert_int_equal(module.paddr % PAGE, 0);
         assert_int_equal(module.cmdline_paddr, 0);
         assert_true(module.paddr >= loading.elf.end);
-        assert_true(module.paddr + module.size <= domain().start_info);
+        assert_true(module.paddr + module.size <= loading_domain().start_info);
         assert_true(is_ram(module.paddr, module.size));
         content = malloc(sizes[i]);
         peek(module.paddr, content, sizes[i]);
         for (at = 0; at < sizes[i]; at++)
             assert_int_equal(content[at], support_byte(50, at));
         free(content);
-        assert_segments_loaded(&support_kernel);
+        loading_assert_segments(&support_kernel, fake_hv_read, 0);
         chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
         loading.shell.domid = 0;
         chaos__image_close(&loading.ramdisk);
@@ -502,10 +385,10 @@ static void loads_long_command_lines(void **state)
     for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         memset(line, 'a' + (int)i, sizeof(line));
         line[lengths[i]] = '\0';
-        use(&support_kernel, line);
-        shape(4096, 1, true);
-        prepare();
-        load();
+        loading_use(&support_kernel, line);
+        loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
+        loading_prepare();
+        loading_load();
         peek(start_info().cmdline_paddr, got, lengths[i] + 1);
         assert_string_equal(got, line);
         assert_true(is_ram(start_info().cmdline_paddr, lengths[i] + 1));
@@ -544,11 +427,11 @@ static void loads_any_layout(void **state)
     (void)state;
     fake_hv_set_poison(true);
     for (i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
-        use(&images[i], "x");
-        shape(16384, 1, true);
-        prepare();
-        load();
-        assert_segments_loaded(&images[i]);
+        loading_use(&images[i], "x");
+        loading_shape(CHAOS__TYPE_PVH, 16384, 1, true);
+        loading_prepare();
+        loading_load();
+        loading_assert_segments(&images[i], fake_hv_read, 0);
         chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
         loading.shell.domid = 0;
     }
@@ -565,13 +448,13 @@ static void loads_most_segments(void **state)
         image.segments[i] = (struct support_segment){ 0x100000 + i * 0x3000,
                                                       0x2fff, 0x1001 + i };
     fake_hv_set_poison(true);
-    use(&image, "");
-    use_ramdisk(10000);
-    shape(4096, 1, true);
-    prepare();
+    loading_use(&image, "");
+    loading_use_ramdisk(10000);
+    loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
+    loading_prepare();
     fake_hv_reset_counts();
-    load();
-    assert_segments_loaded(&image);
+    loading_load();
+    loading_assert_segments(&image, fake_hv_read, 0);
     assert_int_equal(fake_hv_count(FAKE_HV_MAP), 1);
 }
 
@@ -582,18 +465,18 @@ static void fits_exactly(void **state)
     uint64_t last;
 
     (void)state;
-    use(&image, "");
-    shape(4096, 1, true);
-    prepare();
-    load();
-    last = domain().start_info;
+    loading_use(&image, "");
+    loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
+    loading_prepare();
+    loading_load();
+    last = loading_domain().start_info;
     image.segments[1].memory_size = last - image.segments[1].address;
-    use(&image, "");
-    load();
-    assert_segments_loaded(&image);
+    loading_use(&image, "");
+    loading_load();
+    loading_assert_segments(&image, fake_hv_read, 0);
     assert_int_equal(start_info().magic, 0x336ec578);
     image.segments[1].memory_size++;
-    use(&image, "");
+    loading_use(&image, "");
     assert_int_equal(
         chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
         CHAOS_EIMAGE);
@@ -606,9 +489,9 @@ static void refuses_what_does_not_fit(void **state)
     struct support_image image = support_kernel;
 
     (void)state;
-    use(&image, "");
-    use_ramdisk(4 * MIB);
-    shape(4096, 1, true);
+    loading_use(&image, "");
+    loading_use_ramdisk(4 * MIB);
+    loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
     assert_int_equal(
         chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
         CHAOS_EIMAGE);
@@ -617,14 +500,14 @@ static void refuses_what_does_not_fit(void **state)
     chaos__image_close(&loading.ramdisk);
     loading.payload.ramdisk = NULL;
     image.segments[0].address = UINT64_MAX - 0x2000;
-    use(&image, "");
+    loading_use(&image, "");
     assert_int_equal(
         chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
         CHAOS_EIMAGE);
     assert_non_null(strstr(loading.err.message, "no guest has memory"));
     image = support_kernel;
     image.has_entry = false;
-    use(&image, "");
+    loading_use(&image, "");
     assert_int_equal(
         chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
         CHAOS_EIMAGE);
@@ -639,8 +522,8 @@ static void advice_can_be_followed(void **state)
 
     (void)state;
     image.segments[1].address = CHAOS__LOW_MEMORY_END;
-    use(&image, "");
-    shape(8 * GIB / 1024, 1, true);
+    loading_use(&image, "");
+    loading_shape(CHAOS__TYPE_PVH, 8 * GIB / 1024, 1, true);
     assert_int_equal(
         chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
         CHAOS_EIMAGE);
@@ -648,7 +531,8 @@ static void advice_can_be_followed(void **state)
         fail_msg("of no use: %s", loading.err.message);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, loading_setup, loading_teardown)
 
 int main(void)
 {

@@ -3,6 +3,7 @@
 #ifndef CHAOS_SRC_CLOCK_H
 #define CHAOS_SRC_CLOCK_H
 
+#include <errno.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -19,6 +20,15 @@ static inline int64_t chaos__now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* However often signals interrupt it. */
+static inline void chaos__sleep_us(int64_t us)
+{
+    struct timespec left = { us / 1000000, us % 1000000 * 1000 };
+
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
 }
 
 /* The pause after this one. */

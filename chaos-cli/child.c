@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The child that a create leaves behind.  It fills pools that have become low
- * after the user has been answered, so that no daemon is needed.
+ * The child that a create or a destroy leaves behind.  After the user has been
+ * answered, it fills pools that have become low, and clears away what back ends
+ * leave of guests, so that no daemon is needed and the next command is not
+ * the one to do it.
  *
  * fork() would cost the user more than the create: in a PV dom0 each page
  * table of the copy takes hypercalls.  So the child is one that shares this
@@ -22,6 +24,9 @@
 
 #define STACK_SIZE (64 * 1024)
 #define NICE_LEAST 19
+
+/* Longer than any back end takes that lets go at all. */
+#define SWEEP_MS 3000
 
 /* With nothing of this process's: not its terminal, its output that somebody
  * reads to the end, nor its locks. */
@@ -44,18 +49,23 @@ static void detach(int parent)
 /* What the child is told, in memory that outlives main(). */
 static struct {
     int parent;
-    bool is_low;
+    bool refill, sweep;
 } order;
 
-static int refill(void *unused)
+static int work(void *unused)
 {
     struct chaos_options options = { .run_dir = getenv("CHAOS_RUN_DIR") };
     struct chaos *chaos;
 
     (void)unused;
     detach(order.parent);
-    if (order.is_low && chaos_open(&options, &chaos, NULL) == 0)
-        chaos_pool_refill(chaos);
+    if ((order.refill || order.sweep) &&
+        chaos_open(&options, &chaos, NULL) == 0) {
+        if (order.sweep)
+            chaos_guest_sweep(chaos, SWEEP_MS);
+        if (order.refill)
+            chaos_pool_refill(chaos);
+    }
     _exit(0); /* what the parent's exit() did is done */
 }
 
@@ -63,10 +73,11 @@ void cli_leave_child(struct cli *cli)
 {
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
 
-    order.is_low = chaos_pool_is_low(cli->chaos);
+    order.refill = chaos_pool_is_low(cli->chaos);
+    order.sweep = chaos_guest_lingers(cli->chaos);
     order.parent = pidfd_open(getpid(), 0);
     if (order.parent < 3)
         return;
-    /* If there is no child, a later create has one. */
-    clone(refill, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+    /* If there is no child, a later command has one. */
+    clone(work, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
 }
