@@ -24,7 +24,7 @@
 #else
 
 /*
- * The builder maps from VIRT_BASE to a 4 MiB boundary, at least 512 KiB past
+ * xl's builder maps from VIRT_BASE to a 4 MiB boundary, at least 512 KiB past
  * the image (public/xen.h), and all that it maps must be there as memory.
  * Starting 1 MiB below such a boundary lets a guest have as little as that.
  */

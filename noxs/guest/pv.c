@@ -11,11 +11,6 @@
 /* Present, writable, user (as all PV pages are), accessed, dirty. */
 #define PTE_PAGE 0x67ul
 
-/* What the builder maps beyond its page tables: the boot stack, 512 KiB, and
- * what is missing to the next 4 MiB (public/xen.h, start-of-day layout). */
-#define MAPPED_BEYOND (PAGE_SIZE + 512 * 1024ul)
-#define MAPPED_ALIGN (4 * 1024 * 1024ul)
-
 static const struct start_info *start_info;
 static struct shared_info *shared_info;
 
@@ -30,17 +25,16 @@ void platform_init(const void *start, struct guest_info *info_r)
 void *platform_map_frame(uint64_t frame)
 {
     const xen_pfn_t *frames = (const xen_pfn_t *)start_info->mfn_list;
-    unsigned long end = start_info->pt_base + MAPPED_BEYOND +
-                        start_info->nr_pt_frames * PAGE_SIZE;
     unsigned long pfn;
 
-    end = (end + MAPPED_ALIGN - 1) & -MAPPED_ALIGN;
     if (!frame || frame >= MACH2PHYS_NR_ENTRIES)
         return NULL;
     pfn = machine_to_phys_mapping[frame];
     /* Xen's table has an entry for every frame of the host, and says
-     * something else of those that are not ours. */
-    if (pfn >= start_info->nr_pages || pfn >= (end - VIRT_BASE) / PAGE_SIZE ||
+     * something else of those that are not ours.  What is shared lies below the
+     * page tables (public/xen.h, start-of-day layout). */
+    if (pfn >= start_info->nr_pages ||
+        pfn >= (start_info->pt_base - VIRT_BASE) / PAGE_SIZE ||
         frames[pfn] != frame)
         return NULL;
     return (void *)(VIRT_BASE + pfn * PAGE_SIZE);

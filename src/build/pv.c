@@ -11,7 +11,9 @@
  * A PV guest starts with its memory mapped from the kernel's base up, page
  * after page, in this order: kernel, ramdisk, list of frames, start
  * information, shared pages, rings, page tables (the top one first), a page of
- * stack.  What is mapped goes on for at least 512 KiB, to the next 4 MiB.
+ * stack.  What is mapped goes on for at least 512 KiB, to the next 4 MiB; for a
+ * kernel that speaks noxs it ends there: for each page that is mapped Xen takes
+ * as long as for copying it.
  */
 #define PADDING (512u << 10)
 #define REGION_ALIGN (UINT64_C(4) << 20)
@@ -48,10 +50,10 @@ _Static_assert(offsetof(struct start_info, table_base) == 88, "public/xen.h");
 struct layout {
     uint64_t pages; /* that the guest has */
     uint64_t ramdisk, list, start, store, console, control, rings;
-    uint64_t tables, stack, end; /* end: of what is needed */
-    uint64_t mapped;             /* there may be fewer */
-    uint64_t base;               /* virtual */
-    uint64_t level_count[LEVELS + 1], table_count;
+    uint64_t tables, stack, end;      /* end: of what is needed */
+    uint64_t base;                    /* virtual */
+    uint64_t level_count[LEVELS + 1]; /* tables of each; 0: pages mapped */
+    uint64_t table_count;             /* of all levels */
 };
 
 /* ------------------------------------------------------------- prepare */
@@ -112,29 +114,37 @@ static uint64_t first_table(const struct layout *layout, unsigned level)
     return layout->base >> level_shift(level);
 }
 
+/* Where the mapping ends if the stack does there, as a virtual address. */
+static uint64_t end_mapping(const struct layout *layout, bool noxs)
+{
+    uint64_t end = layout->base + layout->end * CHAOS__PAGE_SIZE;
+
+    return noxs ? end
+                : (end + PADDING + REGION_ALIGN - 1) / REGION_ALIGN *
+                      REGION_ALIGN;
+}
+
 /* Tables for the pages that are mapped, and those are mapped, too: more of them
  * until that is enough. */
-static void place_tables(struct layout *layout)
+static void place_tables(struct layout *layout, bool noxs)
 {
-    uint64_t count = 0, last;
+    uint64_t count = 0, end;
     unsigned level;
 
     do {
         layout->table_count = count;
         layout->stack = layout->tables + count;
         layout->end = layout->stack + 1;
-        last = layout->base + layout->end * CHAOS__PAGE_SIZE + PADDING;
-        last = (last + REGION_ALIGN - 1) / REGION_ALIGN * REGION_ALIGN;
-        layout->mapped = (last - layout->base) >> CHAOS__PAGE_SHIFT;
+        end = end_mapping(layout, noxs);
         for (count = 0, level = 1; level <= LEVELS; level++) {
-            layout->level_count[level] = ((last - 1) >> level_shift(level)) -
+            layout->level_count[level] = ((end - 1) >> level_shift(level)) -
                                          first_table(layout, level) + 1;
             count += layout->level_count[level];
         }
     } while (count > layout->table_count);
-    if (layout->mapped > layout->pages)
-        layout->mapped = layout->pages;
-    layout->level_count[0] = layout->mapped;
+    layout->level_count[0] = (end - layout->base) >> CHAOS__PAGE_SHIFT;
+    if (layout->level_count[0] > layout->pages)
+        layout->level_count[0] = layout->pages;
 }
 
 /* The caller has checked that the kernel ends below `pages`. */
@@ -155,7 +165,7 @@ static void make_layout(const struct chaos__shell *shell,
     layout->control = layout->console + 1;
     layout->rings = layout->control + (shell->noxs ? 1 : 0);
     layout->tables = layout->rings + chaos__devices_rings(shell->devices);
-    place_tables(layout);
+    place_tables(layout, shell->noxs);
 }
 
 /* --------------------------------------------------------------- check */
@@ -279,37 +289,32 @@ static uint64_t level_page(const struct layout *layout, unsigned level)
     return page;
 }
 
-/* Entries of a level's tables for all there is on the level below. */
-static void fill_level(const struct layout *layout, const uint64_t *frames,
-                       unsigned level, uint64_t flags,
-                       uint64_t (*tables)[ENTRIES])
+/* The entry, in a level's tables, for the first there is of the level below. */
+static uint64_t *first_entry(const struct layout *layout, unsigned level,
+                             uint64_t (*tables)[ENTRIES])
 {
-    uint64_t below = level > 1 ? level_page(layout, level - 1) : 0;
-    uint64_t at = first_table(layout, level - 1) -
-                  (first_table(layout, level) << LEVEL_BITS);
-    uint64_t *entry =
-        &tables[level_page(layout, level) - layout->tables][0] + at;
-    uint64_t i;
+    uint64_t *entries = tables[level_page(layout, level) - layout->tables];
 
-    for (i = 0; i < layout->level_count[level - 1]; i++)
-        entry[i] = frames[below + i] << CHAOS__PAGE_SHIFT | flags;
+    return entries + first_table(layout, level - 1) % ENTRIES;
 }
 
 /* The guest must not write to its page tables. */
 static void make_tables(const struct layout *layout, const uint64_t *frames,
                         uint64_t (*tables)[ENTRIES])
 {
-    uint64_t at = first_table(layout, 0) -
-                  (first_table(layout, 1) << LEVEL_BITS) + layout->tables;
-    uint64_t *entry = &tables[level_page(layout, 1) - layout->tables][0] + at;
+    uint64_t *entry = first_entry(layout, 1, tables), i, below;
     unsigned level;
-    uint64_t i;
 
-    fill_level(layout, frames, 1, PTE_WRITE, tables);
-    for (level = 2; level <= LEVELS; level++)
-        fill_level(layout, frames, level, PTE_TABLE, tables);
-    for (i = 0; i < layout->table_count; i++)
-        entry[i] = frames[layout->tables + i] << CHAOS__PAGE_SHIFT | PTE_READ;
+    for (i = 0; i < layout->level_count[0]; i++)
+        entry[i] = frames[i] << CHAOS__PAGE_SHIFT | PTE_WRITE;
+    for (i = layout->tables; i < layout->stack; i++)
+        entry[i] = frames[i] << CHAOS__PAGE_SHIFT | PTE_READ;
+    for (level = 2; level <= LEVELS; level++) {
+        entry = first_entry(layout, level, tables);
+        below = level_page(layout, level - 1);
+        for (i = 0; i < layout->level_count[level - 1]; i++)
+            entry[i] = frames[below + i] << CHAOS__PAGE_SHIFT | PTE_TABLE;
+    }
 }
 
 static void make_start_info(const struct chaos__shell *shell,

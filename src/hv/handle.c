@@ -96,6 +96,7 @@ void chaos__hv_close(struct chaos__hv *hv)
     if (hv->xc)
         xc_interface_close(hv->xc);
     xencall_free_buffer(hv->call, hv->domctl);
+    xencall_free_buffer(hv->call, hv->start);
     xencall_close(hv->call);
     free(hv);
 }

@@ -23,10 +23,12 @@ struct hv_logger {
 };
 
 struct hv_domctl;
+struct hv_start;
 
 struct chaos__hv {
     xencall_handle *call;
     struct hv_domctl *domctl;        /* allocated by the first domctl */
+    struct hv_start *start;          /* allocated for the first PV guest */
     xc_interface *xc;                /* opened by chaos__hv_xc() */
     xenforeignmemory_handle *memory; /* opened by the first mapping */
     struct hv_logger logger;

@@ -68,8 +68,8 @@ static int fill_hypercalls(struct chaos__hv *hv, uint32_t domid, uint64_t frame,
                : 0;
 }
 
-/* What the pinned table and the vCPU's state are passed in. */
-struct start {
+/* What the top table and vCPU 0's state are passed in. */
+struct hv_start {
     mmuext_op_t pin;
     vcpu_guest_context_t context;
 };
@@ -110,16 +110,18 @@ int chaos__hv_pv_set_entry(struct chaos__hv *hv, uint32_t domid,
                            const struct chaos__hv_pv_entry *entry,
                            struct chaos_error *err)
 {
-    struct start *start;
+    struct hv_start *start;
     int rc = 0;
 
     if (entry->hypercall_frame)
         rc = fill_hypercalls(hv, domid, entry->hypercall_frame, err);
     if (rc < 0)
         return rc;
-    start = xencall_alloc_buffer(hv->call, sizeof(*start));
-    if (!start)
+    if (!hv->start)
+        hv->start = xencall_alloc_buffer(hv->call, sizeof(*hv->start));
+    if (!hv->start)
         return chaos__fail_memory(err);
+    start = hv->start;
     memset(start, 0, sizeof(*start));
     start->pin.cmd = MMUEXT_PIN_L4_TABLE;
     start->pin.arg1.mfn = entry->table_frame;
@@ -127,8 +129,5 @@ int chaos__hv_pv_set_entry(struct chaos__hv *hv, uint32_t domid,
                  domid) < 0)
         rc = chaos__hv_fail(err, domid, "pinning the guest's page tables");
     fill_context(entry, &start->context);
-    if (rc == 0)
-        rc = set_context(hv, domid, &start->context, err);
-    xencall_free_buffer(hv->call, start);
-    return rc;
+    return rc < 0 ? rc : set_context(hv, domid, &start->context, err);
 }

@@ -240,15 +240,31 @@ static const char *check_list(const struct fake_hv_domain *domain,
     return wrong;
 }
 
-/* Page after page from the base up, to 4 MiB or the end of memory. */
+/* Whether the guest gets a device page; where the control page is then. */
+static bool noxs_page(const struct fake_hv_domain *domain,
+                      const struct start_info *start, uint64_t *control_r)
+{
+    struct noxs_page page[CHAOS__PAGE_SIZE / sizeof(struct noxs_page)];
+
+    if (!read_frame(domain, start->store_mfn, page) ||
+        page->magic != NOXS_MAGIC)
+        return false;
+    if (control_r)
+        *control_r = page->control_frame;
+    return true;
+}
+
+/* Page after page from the base up: to the stack, or for a kernel that does not
+ * speak noxs beyond it to 4 MiB or the end of memory. */
 static const char *check_region(const struct fake_hv_domain *domain,
                                 const struct start_info *start, uint64_t base)
 {
-    uint64_t end = start->pt_base + (start->nr_pt_frames + 1) * 4096 + PADDING;
+    uint64_t end = start->pt_base + (start->nr_pt_frames + 1) * 4096;
     uint64_t page, frame;
     bool writable, is_table;
 
-    end = (end + (4u << 20) - 1) & ~UINT64_C(0x3fffff);
+    if (!noxs_page(domain, start, NULL))
+        end = (end + PADDING + (4u << 20) - 1) & ~UINT64_C(0x3fffff);
     for (page = 0; page < domain->pages && base + page * CHAOS__PAGE_SIZE < end;
          page++) {
         uint64_t address = base + page * CHAOS__PAGE_SIZE;
@@ -278,14 +294,13 @@ static bool finds(const struct fake_hv_domain *domain, uint64_t base,
 static const char *check_frames(const struct fake_hv_domain *domain,
                                 const struct start_info *start, uint64_t base)
 {
-    struct noxs_page page[CHAOS__PAGE_SIZE / sizeof(struct noxs_page)];
+    uint64_t control;
     unsigned i;
 
     if (!finds(domain, base, start->store_mfn) ||
         !finds(domain, base, start->console.domU.mfn))
         return "store or console page is not mapped";
-    read_frame(domain, start->store_mfn, page);
-    if (page->magic == NOXS_MAGIC && !finds(domain, base, page->control_frame))
+    if (noxs_page(domain, start, &control) && !finds(domain, base, control))
         return "the control page is not mapped";
     for (i = 0; i < FAKE_HV_GRANTS; i++)
         if (domain->grants[i].is_granted &&
