@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The child that a create or a destroy leaves behind.  After the user has been
- * answered, it fills pools that have become low, and clears away what back ends
- * leave of guests, so that no daemon is needed and the next command is not
- * the one to do it.
+ * answered, it clears away what back ends leave of guests, and after a create
+ * fills pools that have become low, so that no daemon is needed and the next
+ * command is not the one to do it.
  *
  * fork() would cost the user more than the create: in a PV dom0 each page
  * table of the copy takes hypercalls.  So the child is one that shares this
@@ -73,7 +73,7 @@ void cli_leave_child(struct cli *cli)
 {
     static char stack[STACK_SIZE] __attribute__((aligned(16)));
 
-    order.refill = chaos_pool_is_low(cli->chaos);
+    order.refill = cli->refill && chaos_pool_is_low(cli->chaos);
     order.sweep = chaos_guest_lingers(cli->chaos);
     order.parent = pidfd_open(getpid(), 0);
     if (order.parent < 3)

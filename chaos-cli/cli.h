@@ -52,7 +52,8 @@ struct cli {
     struct chaos *chaos; /* opened by cli_open() */
     int verbose;         /* 0, 1: steps, 2: details */
     bool quiet;          /* no warnings, no output but data that was asked */
-    bool leave_child;    /* cli_leave_child() is due at the end */
+    bool leave_child;    /* cli_leave_child() is due at the end ... */
+    bool refill;         /* ... and pools may want to be filled */
 };
 
 /*
@@ -98,8 +99,8 @@ int64_t cli_now_ms(void);
  * types Ctrl-].  Returns an exit code. */
 int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
 
-/* Leaves a child behind that fills pools which have become low and clears away
- * what guests have left, when this process has ended. */
+/* Leaves a child behind that clears away what guests have left, and fills pools
+ * which have become low, when this process has ended. */
 void cli_leave_child(struct cli *cli);
 
 /* Words for what a guest is doing, and how it ended. */

@@ -134,7 +134,7 @@ static int create(struct cli *cli, const struct chaos_config *config,
         chaos_guest_create(cli->chaos, config, flags_for(wanted), &domid, err);
 
     /* Also when it failed: it may have found shells to be of no use. */
-    cli->leave_child = !wanted->no_refill;
+    cli->leave_child = cli->refill = !wanted->no_refill;
     if (rc == 0 && wanted->console)
         return show_console(cli, domid, !wanted->paused, err);
     if (rc == 0 && wanted->wait)
