@@ -22,6 +22,12 @@
 #define LEVEL_BITS 9
 #define ENTRIES (1u << LEVEL_BITS)
 
+/* Addresses are the sign-extended kind, and part of them is Xen's own
+ * (HYPERVISOR_VIRT_START and _END, public/arch-x86/xen-x86_64.h). */
+#define SIGN_BIT 47
+#define XEN_START UINT64_C(0xffff800000000000)
+#define XEN_END UINT64_C(0xffff880000000000)
+
 /* Present, user (as all of a PV guest is), accessed. */
 #define PTE_READ 0x25u
 /* And writable; of tables dirty, too. */
@@ -212,13 +218,29 @@ static int check_kernel(const struct chaos__payload *payload,
     return 0;
 }
 
+/* Whether the kernel and what comes with it can be where it wants to be. */
+static bool has_room(uint64_t base, uint64_t size)
+{
+    uint64_t end;
+
+    /* Page tables take less than a 256th of what they map; then there are the
+     * shared pages, padding and alignment. */
+    if (__builtin_add_overflow(base, size + size / 256 + 2 * REGION_ALIGN,
+                               &end))
+        return false;
+    if (base >> SIGN_BIT != 0 && base >> SIGN_BIT != UINT64_MAX >> SIGN_BIT)
+        return false;
+    return base >> SIGN_BIT == end >> SIGN_BIT &&
+           (base >= XEN_END || end <= XEN_START);
+}
+
 int chaos__pv_check(const struct chaos__shell *shell,
                     const struct chaos__payload *payload,
                     struct chaos_error *err)
 {
     const struct chaos__elf *elf = payload->elf;
     const uint64_t bytes = shell->memory_kb << 10;
-    uint64_t size, end;
+    uint64_t size, ramdisk = payload->ramdisk ? payload->ramdisk->size : 0;
     struct layout layout;
     int rc = check_kernel(payload, err);
 
@@ -229,14 +251,10 @@ int chaos__pv_check(const struct chaos__shell *shell,
         return bad(payload, err,
                    "a PV guest's command line has 1023 characters at most");
     size = elf->end - elf->pv.offset;
-    if (size > bytes || (payload->ramdisk && payload->ramdisk->size > bytes))
+    if (size > bytes || ramdisk > bytes)
         return too_small(shell, payload, err);
-    size += payload->ramdisk ? payload->ramdisk->size : 0;
-    size += bytes / CHAOS__PAGE_SIZE * sizeof(uint64_t);
-    /* Page tables take less than a 256th of what they map; then there are the
-     * shared pages, padding and alignment. */
-    if (__builtin_add_overflow(elf->pv.base,
-                               size + size / 256 + 2 * REGION_ALIGN, &end))
+    size += ramdisk + bytes / CHAOS__PAGE_SIZE * sizeof(uint64_t);
+    if (!has_room(elf->pv.base, size))
         return bad(payload, err, "its VIRT_BASE leaves no room for it");
     make_layout(shell, payload, &layout);
     if (layout.end > layout.pages - chaos__devices_rings(shell->devices))

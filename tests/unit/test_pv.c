@@ -176,7 +176,7 @@ static void anywhere(void **state)
         2 * MIB - PAGE,
         GIB - 2 * PAGE,
         512 * GIB - 20 * PAGE,
-        UINT64_C(0x7fffffc00000),
+        UINT64_C(0x7fffff000000),
         UINT64_C(0xffff880000000000),
         UINT64_C(0xffffffff80000000) - MIB,
     };
@@ -191,6 +191,29 @@ static void anywhere(void **state)
         start();
         assert_loaded(&image);
         loading_end();
+    }
+}
+
+static void not_anywhere(void **state)
+{
+    const uint64_t bases[] = {
+        UINT64_MAX - 4 * MIB + 1,
+        UINT64_C(0x7fffffffe000),
+        UINT64_C(0x800000000000),
+        UINT64_C(0xfffffffef000),
+        UINT64_C(0xffff7ffffff00000),
+        UINT64_C(0xffff800000000000),
+        UINT64_C(0xffff880000000000) - PAGE,
+    };
+    struct support_image image = support_kernel;
+    size_t i;
+
+    (void)state;
+    image.pv_hypercalls = 0;
+    for (i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+        image.pv_base = bases[i];
+        loading_use(&image, "");
+        refused("leaves no room");
     }
 }
 
@@ -313,6 +336,7 @@ int main(void)
         TEST(without_noxs),
         TEST(loads_a_ramdisk),
         TEST(anywhere),
+        TEST(not_anywhere),
         TEST(large),
         TEST(not_a_pv_kernel),
         TEST(bad_addresses),
