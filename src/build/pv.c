@@ -257,7 +257,7 @@ int chaos__pv_check(const struct chaos__shell *shell,
     if (!has_room(elf->pv.base, size))
         return bad(payload, err, "its VIRT_BASE leaves no room for it");
     make_layout(shell, payload, &layout);
-    if (layout.end > layout.pages - chaos__devices_rings(shell->devices))
+    if (layout.end + chaos__devices_rings(shell->devices) > layout.pages)
         return too_small(shell, payload, err);
     return 0;
 }
