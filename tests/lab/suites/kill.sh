@@ -7,18 +7,36 @@ config pvh noop "memory = 16" >pvh.cfg
 config pv noop "memory = 16" >pv.cfg
 chaos list >/dev/null
 
-# Awake until a random moment of a create, which takes some 10 ms in the lab.
+# Sleeps without a process, whose start takes longer than a create.
+exec {never}<> <(:)
+nap() { # MICROSECONDS
+    read -rt "$(printf '0.%06d' "$1")" -u "$never"
+}
+
+now_us() { echo "${EPOCHREALTIME/./}"; }
+
+# How long a create takes on this machine, from the shell.
+create_us() { # CONFIG
+    local start
+    start=$(now_us)
+    chaos create -q "$1" && echo $(($(now_us) - start)) && chaos destroy noop
+}
+
+# At a random moment of a create, or shortly after.
 kill_create() { # CONFIG
     chaos create -q "$1" &
     local pid=$!
-    sleep "0.0$(printf %03d $((RANDOM % 120)))"
+    nap $((RANDOM % took))
     kill -9 $pid 2>/dev/null
     wait $pid 2>/dev/null
 }
 
 killed=0
 fifty_times() {
-    local before after i domains
+    local before after i domains took
+    create_us pvh.cfg >/dev/null # the first one of all takes longer
+    took=$(create_us pvh.cfg) || return
+    echo "a create takes $took us"
     before=$(free_kb)
     for i in $(seq 50); do
         if [ $((i % 2)) = 0 ]; then kill_create pvh.cfg; else kill_create pv.cfg; fi
