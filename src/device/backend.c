@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A back end starts in milliseconds, or not at all. */
 #define CALM_TIMEOUT_MS 2000

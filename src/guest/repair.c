@@ -5,7 +5,6 @@
 #include "clock.h"
 #include "devices.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -126,48 +125,42 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
     return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
 }
 
-/* blkback looks every 100 ms whether its disk has another size, as a late-bound
- * one has once the guest's file is under it, and writes that to XenStore. */
-static bool is_resizing(struct chaos *chaos, const struct chaos__slot *slot)
+/* Whether something is true of one of the slot's devices. */
+typedef bool (*device_is_fn)(const struct chaos__device *device,
+                             uint32_t domid);
+static bool any_device(struct chaos *chaos, const struct chaos__slot *slot,
+                       device_is_fn is)
 {
     struct chaos__device *device = NULL;
 
-    /* Who died on the way from a shell to the guest has noted no time. */
-    if (!*slot->name || (slot->created_s &&
-                         (uint64_t)time(NULL) > slot->created_s + RESIZING_S))
-        return false;
     while (
         (device = chaos__registry_next_device(chaos->registry, slot, device)))
-        if (device->kind == CHAOS__DEVICE_BLOCK &&
-            device->loop >= CHAOS__LOOP_SHELLS)
+        if (is(device, slot->domid))
             return true;
     return false;
 }
 
-/* Whether a back end is still there that writes to XenStore when its nodes have
- * been removed already: one that has not started yet, and finds that out, or
- * one whose disk gets another size. */
-static bool may_write(struct chaos *chaos, const struct chaos__slot *slot)
+static bool is_late_bound(const struct chaos__device *device, uint32_t domid)
 {
-    struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
-    unsigned i, count = chaos__devices_recorded(chaos->registry, slot, names);
-
-    for (i = 0; slot->writes_late && i < count; i++)
-        if (chaos__dom0_has_device(names[i].is_net ? "vif" : "vbd", slot->domid,
-                                   names[i].id))
-            return true;
-    return false;
+    (void)domid;
+    return device->kind == CHAOS__DEVICE_BLOCK &&
+           device->loop >= CHAOS__LOOP_SHELLS;
 }
 
-/* Whether a back end still uses something of a domain that is dying. */
+static bool has_back_end(const struct chaos__device *device, uint32_t domid)
+{
+    return chaos__dom0_has_device(
+        device->kind == CHAOS__DEVICE_NET ? "vif" : "vbd", domid, device->id);
+}
+
+/* Whether its back end still uses something of a domain that is dying. */
 static bool is_held(const struct chaos__device *device, uint32_t domid)
 {
-    bool is_net = device->kind == CHAOS__DEVICE_NET;
     uint64_t id[2];
 
-    if (chaos__dom0_has_device(is_net ? "vif" : "vbd", domid, device->id))
+    if (has_back_end(device, domid))
         return true;
-    if (is_net)
+    if (device->kind == CHAOS__DEVICE_NET)
         return false;
     /* blkback leaves the kernel's list before its last requests are done, and
      * closes the disk after them.  Of a loop device that can be seen. */
@@ -177,15 +170,23 @@ static bool is_held(const struct chaos__device *device, uint32_t domid)
            memcmp(id, device->key, sizeof(id)) == 0;
 }
 
-static bool are_held(struct chaos *chaos, const struct chaos__slot *slot)
+/* blkback looks every 100 ms whether its disk has another size, as a late-bound
+ * one has once the guest's file is under it, and writes that to XenStore. */
+static bool is_resizing(struct chaos *chaos, const struct chaos__slot *slot)
 {
-    struct chaos__device *device = NULL;
+    /* Who died on the way from a shell to the guest has noted no time. */
+    if (!*slot->name || (slot->created_s &&
+                         (uint64_t)time(NULL) > slot->created_s + RESIZING_S))
+        return false;
+    return any_device(chaos, slot, is_late_bound);
+}
 
-    while (
-        (device = chaos__registry_next_device(chaos->registry, slot, device)))
-        if (is_held(device, slot->domid))
-            return true;
-    return false;
+/* Whether a back end is still there that writes to XenStore when its nodes have
+ * been removed already: one that has not started yet, and finds that out, or
+ * one whose disk gets another size. */
+static bool may_write(struct chaos *chaos, const struct chaos__slot *slot)
+{
+    return slot->writes_late && any_device(chaos, slot, has_back_end);
 }
 
 /* Whether back ends still have something of the domain: 1, 0, or an error.
@@ -201,7 +202,8 @@ static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
     rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
     if (rc < 0)
         return rc == CHAOS_ENOGUEST ? may_write(chaos, slot) : rc;
-    return chaos__slot_is_of(slot, domain.handle) && are_held(chaos, slot);
+    return chaos__slot_is_of(slot, domain.handle) &&
+           any_device(chaos, slot, is_held);
 }
 
 /* Nothing of it is there any more, but what back ends have written late. */
