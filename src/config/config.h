@@ -24,6 +24,13 @@ enum chaos__type {
     CHAOS__TYPE_PVH,
 };
 
+/* How a guest finds its devices. */
+enum chaos__registry_mode {
+    CHAOS__MODE_AUTO, /* as its image says */
+    CHAOS__MODE_NOXS,
+    CHAOS__MODE_XENSTORE,
+};
+
 enum chaos__action {
     CHAOS__ACTION_DESTROY,
     CHAOS__ACTION_RESTART,
@@ -41,16 +48,18 @@ struct chaos__config_place {
     bool is_override; /* by chaos_config_set(), not in the file */
 };
 
-#define CHAOS__CONFIG_PLACES 32 /* room for every supported key */
+#define CHAOS__CONFIG_PLACES 40 /* room for every supported key */
 
 struct chaos_config {
     bool is_flavor; /* of shells: disks need no target */
     char *name;     /* NULL: not set */
     enum chaos__type type;
-    char *kernel;  /* path; NULL: not set */
-    char *ramdisk; /* path or NULL */
-    char *cmdline; /* cmdline=, NULL: not set */
-    char *root;    /* root=, extra=: as in xl, ignored when cmdline= is set */
+    enum chaos__registry_mode mode;
+    bool is_hidden; /* xl_visible=0: its name is not published */
+    char *kernel;   /* path; NULL: not set */
+    char *ramdisk;  /* path or NULL */
+    char *cmdline;  /* cmdline=, NULL: not set */
+    char *root;     /* root=, extra=: as in xl, ignored when cmdline= is set */
     char *extra;
     uint64_t memory_kb;
     uint64_t maxmem_kb; /* 0: as memory_kb */

@@ -262,6 +262,9 @@ int chaos_config_format(const struct chaos_config *config, char **text_r,
     add_string(&builder, "name", config->name);
     add_string(&builder, "type",
                config->type == CHAOS__TYPE_PVH ? "pvh" : "pv");
+    add_string(&builder, "registry", chaos__mode_name(config->mode));
+    if (config->is_hidden)
+        add_number(&builder, "xl_visible", 0);
     add_string(&builder, "kernel", config->kernel);
     add_string(&builder, "ramdisk", config->ramdisk);
     add_string(&builder, "cmdline", config->cmdline);

@@ -58,6 +58,8 @@ int chaos__keys_apply(struct chaos *chaos, struct chaos_config *config,
 /* The setters, one for each kind of value; see keys.def. */
 int chaos__set_string(const struct chaos__assignment *assignment);
 int chaos__set_type(const struct chaos__assignment *assignment);
+int chaos__set_registry(const struct chaos__assignment *assignment);
+int chaos__set_visible(const struct chaos__assignment *assignment);
 int chaos__set_builder(const struct chaos__assignment *assignment);
 int chaos__set_memory(const struct chaos__assignment *assignment);
 int chaos__set_vcpus(const struct chaos__assignment *assignment);
@@ -71,6 +73,9 @@ int chaos__set_disks(const struct chaos__assignment *assignment);
 
 /* Frees `count` disks and what they own. */
 void chaos__disks_free(struct chaos__disk *disks, unsigned count);
+
+/* The name of a registry mode, as registry= takes it; NULL: the default. */
+const char *chaos__mode_name(enum chaos__registry_mode mode);
 
 /* The name of an action, as on_crash= and its like take it. */
 const char *chaos__action_name(enum chaos__action action);

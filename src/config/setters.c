@@ -126,6 +126,46 @@ int chaos__set_type(const struct chaos__assignment *assignment)
     return 0;
 }
 
+static const char *const mode_names[] = {
+    [CHAOS__MODE_NOXS] = "noxs",
+    [CHAOS__MODE_XENSTORE] = "xenstore",
+};
+
+const char *chaos__mode_name(enum chaos__registry_mode mode)
+{
+    return mode_names[mode];
+}
+
+int chaos__set_registry(const struct chaos__assignment *assignment)
+{
+    enum chaos__registry_mode *mode = field(assignment);
+    const char *text = atom_text(assignment);
+
+    if (!text)
+        return CHAOS_EINVAL;
+    for (size_t i = CHAOS__MODE_NOXS; i < COUNT(mode_names); i++) {
+        if (strcmp(text, mode_names[i]) == 0) {
+            *mode = (enum chaos__registry_mode)i;
+            return 0;
+        }
+    }
+    return chaos__assignment_fail(assignment, value_at(assignment),
+                                  CHAOS_EINVAL,
+                                  "no such registry: use \"noxs\" or "
+                                  "\"xenstore\", or remove the key");
+}
+
+int chaos__set_visible(const struct chaos__assignment *assignment)
+{
+    bool *is_hidden = field(assignment);
+    int64_t number = 0;
+    int rc = parse_number(assignment, 0, 1, &number);
+
+    if (rc == 0)
+        *is_hidden = !number;
+    return rc;
+}
+
 /* "generic" is PV, the default: that it agrees with type= is checked when
  * both are known, so there is nothing to set. */
 int chaos__set_builder(const struct chaos__assignment *assignment)

@@ -74,7 +74,9 @@ struct chaos__slot {
     uint8_t vcpu_header[32];
     uint64_t device_frame; /* as control_frame */
     uint32_t writes_late;  /* LINGERING: a back end may write nodes again */
-    uint8_t reserved[68];
+    uint32_t store_port;   /* xenstore guests: the guest's end */
+    uint64_t store_frame;  /* xenstore guests; 0: it does not use XenStore */
+    uint8_t reserved[56];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may

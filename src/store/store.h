@@ -5,7 +5,7 @@
  * more than what is asked.  It must not know what the nodes mean.
  *
  * An error names the path.  Values are text without NUL.  Nothing blocks but
- * chaos__store_run() and chaos__store_wait().
+ * chaos__store_run(), chaos__store_transact() and chaos__store_wait().
  */
 #ifndef CHAOS_SRC_STORE_H
 #define CHAOS_SRC_STORE_H
@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* XENSTORE_ABS_PATH_MAX and XENSTORE_PAYLOAD_MAX, xs_wire.h. */
 #define CHAOS__STORE_PATH_MAX 3072
@@ -36,6 +37,13 @@ void chaos__store_write(struct chaos__store *store, const char *path,
                         const char *value);
 void chaos__store_write_number(struct chaos__store *store, const char *path,
                                uint64_t value);
+/* Makes an empty node, unless it is there. */
+void chaos__store_make(struct chaos__store *store, const char *path);
+/* Says who may do what with a node, which those made below it take over: its
+ * owner may do all (as dom0 may always), `reader` read, others nothing. */
+#define CHAOS__STORE_NOBODY UINT32_MAX
+void chaos__store_allow(struct chaos__store *store, const char *path,
+                        uint32_t owner, uint32_t reader);
 /* Removes a node and all below it; one that is not there is no error. */
 void chaos__store_remove(struct chaos__store *store, const char *path);
 /* Reads a node into `value`, cut to `size` - 1 bytes and closed by a NUL;
@@ -54,6 +62,26 @@ void chaos__store_watch(struct chaos__store *store, const char *path,
                         const char *token);
 void chaos__store_unwatch(struct chaos__store *store, const char *path,
                           const char *token);
+
+/* Introduces a domain, so that it can speak to xenstored: its page for that (a
+ * frame as hv.h counts them; granted, reference 1) and its port. */
+void chaos__store_introduce(struct chaos__store *store, uint32_t domid,
+                            uint64_t frame, uint32_t port);
+/* Forgets it; one that is not known is no error. */
+void chaos__store_release(struct chaos__store *store, uint32_t domid);
+
+/*
+ * Has what `work` queues and runs take effect as a whole, seen by others at
+ * once, or not at all: in a transaction, whose start takes a round trip.
+ * `work` is called again, a bounded number of times, when others have changed
+ * meanwhile what it has read or written; when it fails, nothing is changed.
+ * Nothing may be queued when this is called.  Watches, introducing and
+ * releasing are not part of it.
+ */
+typedef int (*chaos__store_work_fn)(struct chaos__store *store, void *user,
+                                    struct chaos_error *err);
+int chaos__store_transact(struct chaos__store *store, chaos__store_work_fn work,
+                          void *user, struct chaos_error *err);
 
 /* Sends what is queued and takes the answers: all of them, also after one that
  * is an error; the first error is reported. */
