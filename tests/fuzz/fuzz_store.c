@@ -19,7 +19,7 @@ static void check_text(const char *text, size_t size)
         abort();
 }
 
-/* One burst with every kind of request, and what may come behind it. */
+/* One burst with what devices ask for, and what may come behind it. */
 static void talk(struct chaos__store *store)
 {
     char large[CHAOS__STORE_PAYLOAD_MAX + 1], small[4], token[8];
@@ -48,6 +48,41 @@ static void talk(struct chaos__store *store)
     }
 }
 
+static int write_and_list(struct chaos__store *store, void *user,
+                          struct chaos_error *err)
+{
+    char names[8];
+    int rc;
+
+    (void)user;
+    chaos__store_write(store, "/a", "1");
+    chaos__store_list(store, "/a", names, sizeof(names));
+    rc = chaos__store_run(store, err);
+    check_text(names, sizeof(names));
+    chaos__store_make(store, "/b");
+    return rc;
+}
+
+/* What guests need besides. */
+static void talk_of_guests(struct chaos__store *store)
+{
+    struct chaos_error err;
+    int rc;
+
+    chaos__store_make(store, "/a");
+    chaos__store_allow(store, "/a", 0, 1);
+    chaos__store_introduce(store, 1, 1, 1);
+    chaos__store_release(store, 1);
+    rc = chaos__store_run(store, &err);
+    if (rc < 0)
+        check_text(err.message, sizeof(err.message));
+    if (chaos__store_is_broken(store))
+        return;
+    rc = chaos__store_transact(store, write_and_list, NULL, &err);
+    if (rc < 0)
+        check_text(err.message, sizeof(err.message));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct chaos__store *store;
@@ -61,6 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         chaos__store_open(hv, &store, NULL) < 0)
         abort();
     talk(store);
+    if (!chaos__store_is_broken(store))
+        talk_of_guests(store);
     chaos__store_close(store);
     chaos__hv_close(hv);
     return 0;

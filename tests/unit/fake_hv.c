@@ -694,7 +694,9 @@ static void grant(struct fake_hv_domain *domain,
     for (i = 0; i < count; i++) {
         const uint32_t reference = grants[i].reference;
 
-        if (reference < CHAOS__GRANT_FIRST || reference >= FAKE_HV_GRANTS ||
+        if ((reference > FAKE_HV_GRANT_STORE &&
+             reference < CHAOS__GRANT_FIRST) ||
+            reference >= FAKE_HV_GRANTS ||
             domain->grants[reference].is_granted ||
             !fake_machine_frame(domain, grants[i].frame, &machine)) {
             fake_offence("granting frame 0x%llx as %u",
@@ -759,8 +761,9 @@ static int bind_port(uint32_t domid, uint32_t port, struct chaos_error *err)
         return chaos__fail(err, CHAOS_EFAILED, "domain %u: no port %u", domid,
                            port);
     /* The kernel unbinds what a dead process had bound. */
-    if (domain->ports[port].state == FAKE_HV_PORT_BOUND &&
-        kill(domain->ports[port].owner_pid, 0) == 0)
+    if (domain->ports[port].state == FAKE_HV_PORT_STORE ||
+        (domain->ports[port].state == FAKE_HV_PORT_BOUND &&
+         kill(domain->ports[port].owner_pid, 0) == 0))
         return chaos__fail(err, CHAOS_EBUSY,
                            "port %u of domain %u is bound already", port,
                            domid);

@@ -153,6 +153,7 @@ void fake_hv_guest_notify(uint32_t domid, uint32_t port);
 #define FAKE_HV_REGIONS 8
 #define FAKE_HV_PORTS 40
 #define FAKE_HV_GRANTS 64
+#define FAKE_HV_GRANT_STORE 1 /* GNTTAB_RESERVED_XENSTORE */
 #define FAKE_HV_EXTENTS 8
 #define FAKE_HV_VCPUS 128
 #define FAKE_HV_PARAMS 5
@@ -164,6 +165,7 @@ enum fake_hv_port_state {
     FAKE_HV_PORT_UNBOUND,
     FAKE_HV_PORT_BOUND,   /* by a process */
     FAKE_HV_PORT_BACKEND, /* by a back end */
+    FAKE_HV_PORT_STORE,   /* by xenstored */
 };
 
 struct fake_hv_extent {
@@ -174,6 +176,8 @@ struct fake_hv_extent {
 struct fake_hv_domain {
     bool exists, pvh, paused, shutdown, dying, has_policy, has_vcpu_header;
     bool has_entry, is_foreign;
+    bool is_introduced; /* to xenstored, with this port */
+    uint32_t introduced_port;
     uint8_t handle[CHAOS__HANDLE_SIZE];
     unsigned shutdown_reason, max_vcpus, vcpus;
     uint32_t max_event_channels, max_grant_frames;
@@ -194,9 +198,9 @@ struct fake_hv_domain {
     struct {
         bool is_granted;
         uint64_t frame;
-        unsigned mapped; /* by back ends */
+        unsigned mapped; /* by back ends, or xenstored */
     } grants[FAKE_HV_GRANTS];
-    unsigned kept_pages; /* mappings by grant, or by another process */
+    unsigned kept_pages; /* by back ends, or another process */
     bool is_pinned[FAKE_HV_VCPUS];
     uint64_t pinned[FAKE_HV_VCPUS]; /* CPUs 0 to 63 */
     /* PV: pages that have other frames than they got */

@@ -66,7 +66,7 @@ void fake_hv_reset(void)
     fake_state->unpause_reason = -1;
     fake_state->free_kb = FAKE_HOST_KB;
     fake_state->next_machine = FAKE_HV_FRAMES_PV;
-    fake_state->tree.nodes[0].is_used = true;
+    fake_tree_reset();
     fake_state->bridges[0] =
         (struct fake_bridge){ "xenbr0", FAKE_DOM0_BRIDGE_MTU };
     fake_held_reset();
@@ -439,6 +439,7 @@ void fake_unmap_grant(struct fake_hv_domain *domain, uint32_t reference)
 
 void fake_destroy(struct fake_hv_domain *domain)
 {
+    fake_release(domain); /* xenstored hears of it, and lets go */
     domain->dying = true;
     memset(domain->ports, 0, sizeof(domain->ports));
     if (domain->kept_pages == 0) {

@@ -79,6 +79,8 @@ struct fake_state {
     int unpause_reason;
     fake_hv_notify_fn notified;
     size_t chunk; /* of what is received from XenStore */
+    unsigned refuse_at, conflicts;
+    int refuse_errnum;
     enum fake_backend_mood moods[FAKE_BACKEND_TYPES];
     bool eager;
     unsigned lag;
@@ -88,7 +90,8 @@ struct fake_state {
     unsigned fallible;
     unsigned offences;
     unsigned requests[FAKE_STORE_REQUESTS];
-    unsigned calls; /* since the host is there */
+    unsigned changes; /* requests that could have been refused */
+    unsigned calls;   /* since the host is there */
     /* the host */
     uint64_t free_kb;
     uint64_t next_machine; /* machine frames are never used twice */
@@ -146,6 +149,11 @@ void fake_let_page_go(struct fake_hv_domain *domain);
 /* False: the reference is not granted. */
 bool fake_map_grant(struct fake_hv_domain *domain, uint32_t reference);
 void fake_unmap_grant(struct fake_hv_domain *domain, uint32_t reference);
+
+/* xenstored maps a domain's page and binds its port: 0 or an errno. */
+int fake_introduce(uint32_t domid, uint64_t frame, uint32_t port);
+/* It lets go; false: it did not know the domain. */
+bool fake_release(struct fake_hv_domain *domain);
 
 /* Dom0, under the lock.  NULL, false: there is none, or there is one. */
 struct fake_loop *fake_loop_find(uint32_t minor);

@@ -2,6 +2,7 @@
 /* xenstored: requests, answers and events of this process's connections. */
 #include "fake_state.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,8 +20,14 @@ enum type {
     TYPE_READ = 2,
     TYPE_WATCH = 4,
     TYPE_UNWATCH = 5,
+    TYPE_START = 6,
+    TYPE_END = 7,
+    TYPE_INTRODUCE = 8,
+    TYPE_RELEASE = 9,
     TYPE_WRITE = 11,
+    TYPE_MKDIR = 12,
     TYPE_RM = 13,
+    TYPE_SET_PERMS = 14,
     TYPE_EVENT = 15,
     TYPE_ERROR = 16,
 };
@@ -39,6 +46,8 @@ struct chaos__hv_store {
     size_t length, size;
     struct watch *watches[WATCHES_MAX];
     unsigned watch_count;
+    uint32_t transaction;   /* the last one's number */
+    struct fake_tree *copy; /* what it sees; NULL: it has ended */
 };
 
 /* What this process was told to hear, and has said. */
@@ -78,12 +87,12 @@ static void answer(struct chaos__hv_store *store, const struct header *to,
     put(store, bytes, length);
 }
 
-/* An error is errno's name. */
+/* An error is errno's name, but for one. */
 static void answer_error(struct chaos__hv_store *store, const struct header *to,
                          int errnum)
 {
     struct header header = *to;
-    const char *name = strerrorname_np(errnum);
+    const char *name = errnum == EDQUOT ? "EQUOTA" : strerrorname_np(errnum);
 
     header.type = TYPE_ERROR;
     answer(store, &header, name, strlen(name) + 1);
@@ -223,10 +232,24 @@ static void answer_list(struct chaos__hv_store *store,
     answer(store, request->header, names, length);
 }
 
-/* What was asked; FAKE_STORE_REQUESTS: nothing that is known. */
-static enum fake_store_request kind_of(const struct request *request)
+static void answer_start(struct chaos__hv_store *store,
+                         const struct request *request)
 {
-    switch (request->header->type) {
+    char text[16];
+
+    if (store->copy)
+        fake_offence("XenStore: a transaction while there is one");
+    free(store->copy);
+    store->copy = fake_tree_copy();
+    store->transaction++;
+    snprintf(text, sizeof(text), "%u", store->transaction);
+    answer(store, request->header, text, strlen(text) + 1);
+}
+
+/* What was asked; FAKE_STORE_REQUESTS: nothing that is known. */
+static enum fake_store_request kind_of(uint32_t type)
+{
+    switch (type) {
     case TYPE_DIRECTORY:
         return FAKE_STORE_LIST;
     case TYPE_READ:
@@ -239,9 +262,99 @@ static enum fake_store_request kind_of(const struct request *request)
         return FAKE_STORE_WRITE;
     case TYPE_RM:
         return FAKE_STORE_RM;
+    case TYPE_MKDIR:
+        return FAKE_STORE_MAKE;
+    case TYPE_SET_PERMS:
+        return FAKE_STORE_ALLOW;
+    case TYPE_INTRODUCE:
+        return FAKE_STORE_INTRODUCE;
+    case TYPE_RELEASE:
+        return FAKE_STORE_RELEASE;
+    case TYPE_START:
+        return FAKE_STORE_START;
+    case TYPE_END:
+        return FAKE_STORE_END;
     default:
         return FAKE_STORE_REQUESTS;
     }
+}
+
+/* Access comes as texts, each with its NUL. */
+static int allow(const struct request *request)
+{
+    char access[FAKE_TREE_ACCESS];
+    size_t i;
+
+    if (request->rest_length < 2 || request->rest_length > sizeof(access) ||
+        request->rest[request->rest_length - 1])
+        return EINVAL;
+    memcpy(access, request->rest, request->rest_length);
+    for (i = 0; i < request->rest_length - 1; i++)
+        if (!access[i])
+            access[i] = ',';
+    return fake_tree_allow(request->path, access);
+}
+
+/* A number as text with its NUL; false: it is none. */
+static bool take_number(const char **text, size_t *length, uint64_t *number_r)
+{
+    const size_t size = strnlen(*text, *length) + 1;
+    char *end;
+
+    if (size > *length || !isdigit((unsigned char)**text))
+        return false;
+    *number_r = strtoull(*text, &end, 10);
+    *text += size;
+    *length -= size;
+    return !*end;
+}
+
+static int introduce(const struct request *request)
+{
+    const char *text = request->path;
+    size_t length = request->header->length;
+    uint64_t domid, frame, port;
+
+    if (!take_number(&text, &length, &domid) ||
+        !take_number(&text, &length, &frame) ||
+        !take_number(&text, &length, &port) || length > 0) {
+        fake_offence("XenStore: introducing without sense");
+        return EINVAL;
+    }
+    return fake_introduce((uint32_t)domid, frame, (uint32_t)port);
+}
+
+/* As the xenstored in C says it. */
+static int release(const struct request *request)
+{
+    const char *text = request->path;
+    size_t length = request->header->length;
+    struct fake_hv_domain *domain;
+    uint64_t domid;
+
+    if (!take_number(&text, &length, &domid) || length > 0)
+        return EINVAL;
+    domain = fake_find((uint32_t)domid);
+    return domain && fake_release(domain) ? 0 : ENOENT;
+}
+
+static int end_transaction(struct chaos__hv_store *store,
+                           const struct request *request)
+{
+    const bool commit = strcmp(request->path, "T") == 0;
+    bool done = true;
+
+    fake_tree_use(NULL);
+    if (commit && fake_state->conflicts > 0) {
+        fake_state->conflicts--;
+        done = false;
+    } else if (commit) {
+        done = fake_tree_commit(store->copy);
+    }
+    free(store->copy);
+    store->copy = NULL;
+    fake_backends_notice();
+    return done ? 0 : EAGAIN;
 }
 
 static int change(struct chaos__hv_store *store, const struct request *request,
@@ -257,10 +370,81 @@ static int change(struct chaos__hv_store *store, const struct request *request,
     case FAKE_STORE_WRITE:
         return fake_tree_write(request->path, request->rest,
                                request->rest_length);
+    case FAKE_STORE_MAKE:
+        return fake_tree_make(request->path);
+    case FAKE_STORE_ALLOW:
+        return allow(request);
+    case FAKE_STORE_INTRODUCE:
+        return introduce(request);
+    case FAKE_STORE_RELEASE:
+        return release(request);
+    case FAKE_STORE_END:
+        return end_transaction(store, request);
     default:
         errnum = fake_tree_remove(request->path);
-        fake_backends_notice();
+        if (!request->header->transaction)
+            fake_backends_notice();
         return errnum;
+    }
+}
+
+/* The error that the test wants for it, or 0. */
+static int planned_refusal(enum fake_store_request kind)
+{
+    if (kind != FAKE_STORE_WRITE && kind != FAKE_STORE_MAKE &&
+        kind != FAKE_STORE_ALLOW && kind != FAKE_STORE_INTRODUCE)
+        return 0;
+    fake_state->changes++;
+    return fake_state->changes == fake_state->refuse_at
+               ? fake_state->refuse_errnum
+               : 0;
+}
+
+/* Whether it is known, and part of a transaction that it can be part of. */
+static bool is_in_order(const struct chaos__hv_store *store,
+                        const struct header *header,
+                        enum fake_store_request kind)
+{
+    switch (kind) {
+    case FAKE_STORE_REQUESTS:
+        return false;
+    case FAKE_STORE_WATCH:
+    case FAKE_STORE_UNWATCH:
+    case FAKE_STORE_INTRODUCE:
+    case FAKE_STORE_RELEASE:
+    case FAKE_STORE_START:
+        return header->transaction == 0;
+    case FAKE_STORE_END:
+        return store->copy && header->transaction == store->transaction;
+    default:
+        return header->transaction == 0 ||
+               (store->copy && header->transaction == store->transaction);
+    }
+}
+
+static void serve(struct chaos__hv_store *store, const struct request *request,
+                  enum fake_store_request kind)
+{
+    int errnum;
+
+    switch (kind) {
+    case FAKE_STORE_READ:
+        answer_read(store, request);
+        return;
+    case FAKE_STORE_LIST:
+        answer_list(store, request);
+        return;
+    case FAKE_STORE_START:
+        answer_start(store, request);
+        return;
+    default:
+        errnum = planned_refusal(kind);
+        if (!errnum)
+            errnum = change(store, request, kind);
+        if (errnum)
+            answer_error(store, request->header, errnum);
+        else
+            answer(store, request->header, "OK", 3);
     }
 }
 
@@ -274,30 +458,19 @@ static void execute(struct chaos__hv_store *store, const struct header *header,
         .rest = payload + path + 1,
         .rest_length = header->length - path - 1,
     };
-    enum fake_store_request kind = kind_of(&request);
-    int errnum;
+    enum fake_store_request kind = kind_of(header->type);
 
-    if (kind == FAKE_STORE_REQUESTS || path == header->length ||
-        header->transaction) {
-        fake_offence("XenStore: a request of type %u, path %.*s", header->type,
-                     (int)path, payload);
+    if (path == header->length || !is_in_order(store, header, kind)) {
+        fake_offence("XenStore: a request of type %u, path %.*s, "
+                     "transaction %u",
+                     header->type, (int)path, payload, header->transaction);
         answer_error(store, header, EINVAL);
         return;
     }
     fake_state->requests[kind]++;
-    if (kind == FAKE_STORE_READ) {
-        answer_read(store, &request);
-        return;
-    }
-    if (kind == FAKE_STORE_LIST) {
-        answer_list(store, &request);
-        return;
-    }
-    errnum = change(store, &request, kind);
-    if (errnum)
-        answer_error(store, header, errnum);
-    else
-        answer(store, header, "OK", 3);
+    fake_tree_use(header->transaction ? store->copy : NULL);
+    serve(store, &request, kind);
+    fake_tree_use(NULL);
     put_events(store);
 }
 
@@ -370,6 +543,7 @@ void chaos__hv_store_close(struct chaos__hv_store *store)
     fake_held_store(-1);
     while (store->watch_count > 0)
         free(store->watches[--store->watch_count]);
+    free(store->copy);
     free(store->out);
     free(store);
     fake_leave(&this_call, 0);
@@ -512,6 +686,39 @@ bool fake_store_look(const char *path, char *value, size_t size)
         snprintf(value, size, "%s", node->value);
     fake_unlock();
     return node;
+}
+
+bool fake_store_access(const char *path, char *text, size_t size)
+{
+    const struct fake_node *node;
+
+    fake_lock();
+    node = fake_tree_find(path);
+    if (node)
+        snprintf(text, size, "%s", node->access);
+    fake_unlock();
+    return node;
+}
+
+bool fake_store_is_introduced(uint32_t domid)
+{
+    return fake_hv_domain(domid).is_introduced;
+}
+
+void fake_store_refuse_at(unsigned n, int errnum)
+{
+    fake_lock();
+    fake_state->changes = 0;
+    fake_state->refuse_at = n;
+    fake_state->refuse_errnum = errnum;
+    fake_unlock();
+}
+
+void fake_store_conflict(unsigned n)
+{
+    fake_lock();
+    fake_state->conflicts = n;
+    fake_unlock();
 }
 
 void fake_store_set(const char *path, const char *value)

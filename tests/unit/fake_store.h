@@ -23,6 +23,12 @@ enum fake_store_request {
     FAKE_STORE_UNWATCH,
     FAKE_STORE_WRITE,
     FAKE_STORE_RM,
+    FAKE_STORE_MAKE,
+    FAKE_STORE_ALLOW,
+    FAKE_STORE_INTRODUCE,
+    FAKE_STORE_RELEASE,
+    FAKE_STORE_START,
+    FAKE_STORE_END,
     FAKE_STORE_REQUESTS
 };
 
@@ -33,6 +39,20 @@ unsigned fake_store_count(enum fake_store_request request);
 bool fake_store_look(const char *path, char *value, size_t size);
 void fake_store_set(const char *path, const char *value);
 void fake_store_remove(const char *path);
+
+/* Who may do what with a node, as xenstore-ls -p writes it: "n0,r5".  False:
+ * there is no such node. */
+bool fake_store_access(const char *path, char *text, size_t size);
+/* Whether xenstored has the domain's page and port. */
+bool fake_store_is_introduced(uint32_t domid);
+
+/* The n-th request from now that writes, makes, allows or introduces is refused
+ * with this error: EDQUOT, which is "EQUOTA" in the protocol, or any other; 0:
+ * none. */
+void fake_store_refuse_at(unsigned n, int errnum);
+/* The next n transactions that should take effect do not: EAGAIN.  Others do
+ * not when anything at all has changed since they began. */
+void fake_store_conflict(unsigned n);
 
 /* At most so many bytes at a time are received; 0: as many as there are. */
 void fake_store_set_chunk(size_t size);

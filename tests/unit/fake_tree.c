@@ -5,18 +5,32 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PATH_SIZE (CHAOS__STORE_PATH_MAX + 1)
 
+static struct fake_tree *transaction; /* under the lock; NULL: outside of one */
+
+static struct fake_tree *tree(void)
+{
+    return transaction ? transaction : &fake_state->tree;
+}
+
 static struct fake_node *at(uint16_t number)
 {
-    return &fake_state->tree.nodes[number];
+    return &tree()->nodes[number];
 }
 
 static uint16_t number_of(const struct fake_node *node)
 {
-    return (uint16_t)(node - fake_state->tree.nodes);
+    return (uint16_t)(node - tree()->nodes);
+}
+
+void fake_tree_reset(void)
+{
+    fake_tree_use(NULL);
+    *at(0) = (struct fake_node){ .is_used = true, .access = "n0" };
 }
 
 struct fake_node *fake_tree_next(struct fake_node *directory,
@@ -40,9 +54,9 @@ static struct fake_node *find_child(struct fake_node *directory,
 
 static void note_change(struct fake_node *node)
 {
-    fake_state->tree.changes++;
+    tree()->changes++;
     for (;; node = at(node->parent)) {
-        node->changed = fake_state->tree.changes;
+        node->changed = tree()->changes;
         if (number_of(node) == 0)
             return;
     }
@@ -51,25 +65,29 @@ static void note_change(struct fake_node *node)
 static struct fake_node *add_child(struct fake_node *directory,
                                    const char *name, size_t length)
 {
-    struct fake_tree *tree = &fake_state->tree;
+    struct fake_node *node;
     unsigned number;
 
     if (length >= FAKE_TREE_NAME)
         return NULL;
-    number = tree->first_free ? tree->first_free : 1;
+    number = tree()->first_free ? tree()->first_free : 1;
     while (number < FAKE_TREE_NODES && at((uint16_t)number)->is_used)
         number++;
     if (number == FAKE_TREE_NODES)
         return NULL;
-    tree->first_free = number + 1;
-    *at((uint16_t)number) = (struct fake_node){
+    tree()->first_free = number + 1;
+    if (tree()->last < number)
+        tree()->last = number;
+    node = at((uint16_t)number);
+    *node = (struct fake_node){
         .is_used = true,
         .parent = number_of(directory),
         .next = directory->child,
     };
-    memcpy(at((uint16_t)number)->name, name, length);
+    memcpy(node->name, name, length);
+    memcpy(node->access, directory->access, sizeof(node->access));
     directory->child = (uint16_t)number;
-    return at((uint16_t)number);
+    return node;
 }
 
 /* The node, and those above it, made when `make` says so. */
@@ -128,13 +146,29 @@ int fake_tree_write(const char *path, const void *value, size_t length)
     return 0;
 }
 
+int fake_tree_make(const char *path)
+{
+    return fake_tree_find(path) ? 0 : fake_tree_write(path, "", 0);
+}
+
+int fake_tree_allow(const char *path, const char *access)
+{
+    struct fake_node *node = fake_tree_find(path);
+
+    if (!node)
+        return is_path(path) ? ENOENT : EINVAL;
+    snprintf(node->access, sizeof(node->access), "%s", access);
+    note_change(node);
+    return 0;
+}
+
 static void remove_below(struct fake_node *node)
 {
     struct fake_node *child = NULL;
 
     node->is_used = false;
-    if (number_of(node) < fake_state->tree.first_free)
-        fake_state->tree.first_free = number_of(node);
+    if (number_of(node) < tree()->first_free)
+        tree()->first_free = number_of(node);
     while ((child = fake_tree_next(node, child)))
         remove_below(child);
 }
@@ -184,6 +218,39 @@ int fake_tree_write_text(const char *directory, const char *name,
     va_end(args);
     snprintf(path, sizeof(path), "%s/%s", directory, name);
     return fake_tree_write(path, value, strlen(value));
+}
+
+/* ---------------------------------------------------------- transactions */
+
+static void copy(struct fake_tree *to, const struct fake_tree *from)
+{
+    memcpy(to, from,
+           offsetof(struct fake_tree, nodes) +
+               (from->last + 1) * sizeof(from->nodes[0]));
+}
+
+struct fake_tree *fake_tree_copy(void)
+{
+    struct fake_tree *copied = calloc(1, sizeof(*copied));
+
+    if (!copied)
+        abort();
+    copy(copied, &fake_state->tree);
+    copied->copied_at = copied->changes;
+    return copied;
+}
+
+void fake_tree_use(struct fake_tree *copied)
+{
+    transaction = copied;
+}
+
+bool fake_tree_commit(const struct fake_tree *copied)
+{
+    if (fake_state->tree.changes != copied->copied_at)
+        return false;
+    copy(&fake_state->tree, copied);
+    return true;
 }
 
 /* ------------------------------------------------------------ what is left */

@@ -13,6 +13,7 @@
 #define FAKE_TREE_NODES 16384
 #define FAKE_TREE_NAME 64
 #define FAKE_TREE_VALUE 1024
+#define FAKE_TREE_ACCESS 32
 
 struct fake_node {
     bool is_used;
@@ -20,17 +21,25 @@ struct fake_node {
     uint64_t changed;             /* the last change at it or below it */
     size_t length;
     char name[FAKE_TREE_NAME];
-    char value[FAKE_TREE_VALUE]; /* with a NUL behind it */
+    char value[FAKE_TREE_VALUE];   /* with a NUL behind it */
+    char access[FAKE_TREE_ACCESS]; /* as "n0,r5" */
 };
 
 struct fake_tree {
-    uint64_t changes;
+    uint64_t changes, copied_at;
     unsigned first_free; /* all below are used */
+    unsigned last;       /* all above are not */
     struct fake_node nodes[FAKE_TREE_NODES];
 };
 
-/* 0 or an errno, as xenstored answers. */
+/* The root alone, which is dom0's. */
+void fake_tree_reset(void);
+
+/* 0 or an errno, as xenstored answers.  What is made may be accessed as what it
+ * is made in. */
 int fake_tree_write(const char *path, const void *value, size_t length);
+int fake_tree_make(const char *path);
+int fake_tree_allow(const char *path, const char *access);
 int fake_tree_remove(const char *path);
 /* NULL: there is none. */
 struct fake_node *fake_tree_find(const char *path);
@@ -43,6 +52,15 @@ int fake_tree_write_text(const char *directory, const char *name,
 /* Children in any order: start with NULL, ends with NULL. */
 struct fake_node *fake_tree_next(struct fake_node *directory,
                                  struct fake_node *after);
+
+/*
+ * A transaction's tree, which free() ends.  All functions are about it from
+ * fake_tree_use() on, until that is called with NULL.  When nobody has changed
+ * the real one meanwhile it takes that one's place; false: somebody has.
+ */
+struct fake_tree *fake_tree_copy(void);
+void fake_tree_use(struct fake_tree *copied);
+bool fake_tree_commit(const struct fake_tree *copied);
 
 /* Whether all that is left are directories that belong to nobody; says what
  * else there is. */

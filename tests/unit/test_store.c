@@ -6,6 +6,7 @@
 
 #include "store/store.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,8 +21,12 @@ enum type {
     READ = 2,
     WATCH = 4,
     UNWATCH = 5,
+    INTRODUCE = 8,
+    RELEASE = 9,
     WRITE = 11,
+    MKDIR = 12,
     RM = 13,
+    SET_PERMS = 14,
     EVENT = 15,
     ERROR = 16,
 };
@@ -216,6 +221,28 @@ static void bytes_on_the_wire(void **state)
     assert_message(0, WATCH, 2, "/local/test\0t", 14);
     assert_message(1, UNWATCH, 3, "/local/test\0t", 14);
     assert_message(2, RM, 4, "/local/test/a", 14);
+    begin_speech();
+    say_ok(MKDIR, 5);
+    say_ok(SET_PERMS, 6);
+    say_ok(SET_PERMS, 7);
+    say_ok(INTRODUCE, 8);
+    say_ok(RELEASE, 9);
+    end_speech(false);
+    chaos__store_make(store, "/local/test/m");
+    chaos__store_allow(store, "/local/test/m", 0, 5);
+    chaos__store_allow(store, "/local/test/m", 32751, CHAOS__STORE_NOBODY);
+    chaos__store_introduce(store, 7, 0xfeffc, 12);
+    chaos__store_release(store, 7);
+    run();
+    assert_message(0, MKDIR, 5, "/local/test/m", 14);
+    assert_message(1, SET_PERMS, 6, "/local/test/m\0n0\0r5", 20);
+    assert_message(2, SET_PERMS, 7, "/local/test/m\0n32751", 21);
+    assert_message(3, INTRODUCE, 8,
+                   "7\0"
+                   "1044476\0"
+                   "12",
+                   13);
+    assert_message(4, RELEASE, 9, "7", 2);
 }
 
 static void cuts_what_it_reads(void **state)
@@ -335,23 +362,169 @@ static void refuses_what_is_too_long(void **state)
     free(value);
 }
 
-static void refuses_too_many(void **state)
+/* Each send is as much as xenstored takes without being listened to. */
+static void sends_many_in_turns(void **state)
 {
+    char value[8];
     unsigned i;
 
     (void)state;
     for (i = 0; i < 512; i++)
-        chaos__store_write(store, "/local/test/a", "1");
+        chaos__store_write_number(store, "/local/test/a", i);
     run();
     assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 1);
-    assert_int_equal(fake_store_count(FAKE_STORE_WRITE), 512);
-    for (i = 0; i < 513; i++)
-        chaos__store_write(store, "/local/test/a", "1");
-    run_fails(CHAOS_EINVAL, "too many");
-    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 1);
-    chaos__store_write(store, "/local/test/a", "2");
+    for (i = 0; i < 3000; i++)
+        chaos__store_write_number(store, "/local/test/b", i);
+    chaos__store_read(store, "/local/test/b", value, sizeof(value));
     run();
-    assert_value("/local/test/a", "2");
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 1 + 6);
+    assert_int_equal(fake_store_count(FAKE_STORE_WRITE), 3512);
+    assert_string_equal(value, "2999");
+}
+
+/* What comes after an error is sent all the same, but not into a stream that
+ * is broken. */
+static void fails_in_the_first_of_many(void **state)
+{
+    unsigned i;
+
+    (void)state;
+    fake_store_refuse_at(2, EINVAL);
+    for (i = 0; i < 1000; i++)
+        chaos__store_write_number(store, "/local/test/a", i);
+    run_fails(CHAOS_EFAILED, "XenStore: writing /local/test/a: EINVAL");
+    assert_value("/local/test/a", "999");
+    fake_hv_reset_counts();
+    fake_hv_fail_next(FAKE_HV_STORE_RECEIVE, CHAOS_EBUSY);
+    for (i = 0; i < 1000; i++)
+        chaos__store_write_number(store, "/local/test/a", i);
+    run_fails(CHAOS_EBUSY, "store_receive");
+    assert_true(chaos__store_is_broken(store));
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 1);
+}
+
+/* ------------------------------------------------------------- for guests */
+
+static void assert_access(const char *path, const char *access)
+{
+    char found[32];
+
+    if (!fake_store_access(path, found, sizeof(found)))
+        fail_msg("%s is not there", path);
+    assert_string_equal(found, access);
+}
+
+static void what_is_made_is_accessed_as_its_directory(void **state)
+{
+    (void)state;
+    chaos__store_make(store, "/local/test");
+    chaos__store_allow(store, "/local/test", 7, CHAOS__STORE_NOBODY);
+    chaos__store_write(store, "/local/test/a/b", "1");
+    chaos__store_allow(store, "/local/test/a", 0, 7);
+    chaos__store_make(store, "/local/test/a/c");
+    chaos__store_make(store, "/local/test/a/b"); /* it is there */
+    run();
+    assert_access("/local", "n0");
+    assert_access("/local/test", "n7");
+    assert_access("/local/test/a", "n0,r7");
+    assert_access("/local/test/a/b", "n7");
+    assert_access("/local/test/a/c", "n0,r7");
+    assert_value("/local/test/a/b", "1");
+    assert_value("/local/test/a/c", "");
+    chaos__store_allow(store, "/local/test/none", 0, 7);
+    run_fails(CHAOS_EFAILED, "setting permissions of /local/test/none: ENOENT");
+}
+
+/* A domain with a page for xenstored. */
+static uint32_t make_domain(uint64_t frame, uint32_t *port_r)
+{
+    const struct chaos__hv_create create = {
+        .pvh = true,
+        .vcpus = 1,
+        .max_event_channels = 32,
+    };
+    const struct chaos__hv_grant grant = { FAKE_HV_GRANT_STORE, frame };
+    uint32_t domid;
+
+    if (chaos__hv_domain_create(hv, &create, &domid, &err) < 0 ||
+        chaos__hv_set_max_memory(hv, domid, 1024, &err) < 0 ||
+        chaos__hv_populate(hv, domid, 0, 16, NULL, &err) < 0 ||
+        chaos__hv_grant(hv, domid, &grant, 1, &err) < 0 ||
+        chaos__hv_port_alloc(hv, domid, port_r, &err) < 0)
+        fail_msg("%s", err.message);
+    return domid;
+}
+
+static void introduces_and_releases(void **state)
+{
+    struct chaos__hv_port *bound;
+    uint32_t domid, port;
+
+    (void)state;
+    domid = make_domain(3, &port);
+    chaos__store_introduce(store, domid, 3, port);
+    run();
+    assert_true(fake_store_is_introduced(domid));
+    assert_int_equal(fake_hv_domain(domid).grants[FAKE_HV_GRANT_STORE].mapped,
+                     1);
+    assert_int_equal(chaos__hv_port_bind(hv, domid, port, &bound, &err),
+                     CHAOS_EBUSY);
+    chaos__store_release(store, domid);
+    run();
+    assert_false(fake_store_is_introduced(domid));
+    assert_int_equal(fake_hv_domain(domid).grants[FAKE_HV_GRANT_STORE].mapped,
+                     0);
+    chaos__store_introduce(store, domid, 3, port);
+    chaos__store_release(store, domid);
+    chaos__store_release(store, domid); /* it is not known any more */
+    chaos__store_release(store, 4711);
+    run();
+    chaos__store_introduce(store, domid, 3, port);
+    run();
+    assert_int_equal(chaos__hv_domain_destroy(hv, domid, &err), 0);
+    assert_false(fake_store_is_introduced(domid));
+    chaos__store_introduce(store, domid, 3, port);
+    run_fails(CHAOS_EFAILED, "XenStore: introducing domain 1: EINVAL");
+}
+
+/* The xenstored in OCaml has another error for it. */
+static void releases_what_is_not_known(void **state)
+{
+    (void)state;
+    begin_speech();
+    say(ERROR, 0, "EINVAL", 7);
+    say(ERROR, 1, "ENOENT", 7);
+    say(ERROR, 2, "EACCES", 7);
+    end_speech(false);
+    chaos__store_release(store, 5);
+    chaos__store_release(store, 6);
+    run();
+    chaos__store_release(store, 7);
+    run_fails(CHAOS_EFAILED, "releasing domain 7: EACCES");
+}
+
+/* ------------------------------------------------------------- what to do */
+
+static void refuse(int errnum, int code, const char *message)
+{
+    fake_store_refuse_at(1, errnum);
+    chaos__store_write(store, "/local/test/a", "1");
+    run_fails(code, message);
+}
+
+static void errors_tell_what_to_do(void **state)
+{
+    (void)state;
+    refuse(EDQUOT, CHAOS_EFAILED,
+           "writing /local/test/a: EQUOTA: xenstored "
+           "lets the node's owner have no more (quota-");
+    refuse(ENOSPC, CHAOS_EFAILED, "a: ENOSPC: xenstored lets the node's owner");
+    refuse(EACCES, CHAOS_EFAILED, "a: EACCES: only dom0 may");
+    refuse(EAGAIN, CHAOS_EBUSY, "a: EAGAIN: XenStore is too busy; try again");
+    refuse(ENOMEM, CHAOS_ENOMEM, "a: ENOMEM: xenstored is out of memory");
+    fake_store_refuse_at(1, EDQUOT);
+    chaos__store_make(store, "/local/test/m");
+    run_fails(CHAOS_EFAILED, "making /local/test/m: EQUOTA: ");
 }
 
 /* ---------------------------------------------------------------- events */
@@ -699,7 +872,12 @@ int main(void)
         TEST(errors_name_the_path),
         TEST(answers_in_pieces),
         TEST(refuses_what_is_too_long),
-        TEST(refuses_too_many),
+        TEST(sends_many_in_turns),
+        TEST(fails_in_the_first_of_many),
+        TEST(what_is_made_is_accessed_as_its_directory),
+        TEST(introduces_and_releases),
+        TEST(releases_what_is_not_known),
+        TEST(errors_tell_what_to_do),
         TEST(watches),
         TEST(one_event_for_each_token),
         TEST(events_to_no_end),
