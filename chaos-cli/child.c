@@ -2,8 +2,8 @@
 /*
  * The child that a create or a destroy leaves behind.  After the user has been
  * answered, it clears away what back ends leave of guests, and after a create
- * fills pools that have become low, so that no daemon is needed and the next
- * command is not the one to do it.
+ * writes the guest's name to XenStore and fills pools that have become low, so
+ * that no daemon is needed and the next command is not the one to do it.
  *
  * fork() would cost the user more than the create: in a PV dom0 each page
  * table of the copy takes hypercalls.  So the child is one that shares this
@@ -49,7 +49,8 @@ static void detach(int parent)
 /* What the child is told, in memory that outlives main(). */
 static struct {
     int parent;
-    bool refill, sweep;
+    bool publish, refill, sweep;
+    uint32_t created;
 } order;
 
 static int work(void *unused)
@@ -59,8 +60,10 @@ static int work(void *unused)
 
     (void)unused;
     detach(order.parent);
-    if ((order.refill || order.sweep) &&
+    if ((order.publish || order.refill || order.sweep) &&
         chaos_open(&options, &chaos, NULL) == 0) {
+        if (order.publish)
+            chaos_guest_publish(chaos, order.created, NULL);
         if (order.sweep)
             chaos_guest_sweep(chaos, SWEEP_MS);
         if (order.refill)
@@ -75,6 +78,8 @@ void cli_leave_child(struct cli *cli)
 
     order.refill = cli->refill && chaos_pool_is_low(cli->chaos);
     order.sweep = chaos_guest_lingers(cli->chaos);
+    order.publish = cli->publish;
+    order.created = cli->created;
     order.parent = pidfd_open(getpid(), 0);
     if (order.parent < 3)
         return;

@@ -42,7 +42,7 @@ struct cli_command {
     const char *arguments; /* for the usage line */
     const char *summary;   /* one line */
     int (*run)(struct cli *cli, int argc, char **argv);
-    struct cli_option options[10]; /* ends with an empty one */
+    struct cli_option options[11]; /* ends with an empty one */
 };
 
 extern const struct cli_command cli_commands[]; /* ends with an empty one */
@@ -54,6 +54,8 @@ struct cli {
     bool quiet;          /* no warnings, no output but data that was asked */
     bool leave_child;    /* cli_leave_child() is due at the end ... */
     bool refill;         /* ... and pools may want to be filled */
+    bool publish;        /* ... and a guest's name is to be written */
+    uint32_t created;    /* that guest */
 };
 
 /*
@@ -99,8 +101,9 @@ int64_t cli_now_ms(void);
  * types Ctrl-].  Returns an exit code. */
 int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
 
-/* Leaves a child behind that clears away what guests have left, and fills pools
- * which have become low, when this process has ended. */
+/* Leaves a child behind that does what nobody waits for, when this process has
+ * ended: writes a guest's name to XenStore, clears away what guests have left,
+ * fills pools which have become low. */
 void cli_leave_child(struct cli *cli);
 
 /* Words for what a guest is doing, and how it ended. */

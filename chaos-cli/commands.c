@@ -19,6 +19,7 @@ const struct cli_command cli_commands[] = {
         { 'n', "dry-run", NULL, "check the configuration, create nothing" },
         { 0, "cold", NULL, "take no shell" },
         { 0, "no-refill", NULL, "leave a pool that has become low as it is" },
+        { 0, "registry", "noxs|xenstore", "how it finds its devices" },
         { 'q', "quiet", NULL, "print neither the domid nor warnings" },
         { 'v', "verbose", NULL, "say what is done; twice: in detail" } } },
     { "pool",

@@ -148,8 +148,10 @@ static bool loop(struct cli *cli, uint32_t domid, struct chaos_console *console,
         };
 
         r = poll(fds, 2, LOOK_MS);
-        if (r == 0)
+        if (r == 0 || fds[0].revents & POLLHUP)
             ended = has_ended(cli, domid);
+        if (fds[0].revents & POLLHUP && !ended)
+            return false;
         if (r > 0 && fds[1].revents && !take_input(terminal, &input))
             return false;
         give_input(console, &input);

@@ -9,11 +9,13 @@
 /* Places in the table of options. */
 enum {
     COLD = 5,
-    NO_REFILL = 6
+    NO_REFILL = 6,
+    REGISTRY = 7
 };
 
 struct wanted {
     bool paused, console, dry_run, wait, cold, no_refill;
+    const char *registry;
     unsigned timeout_s;
 };
 
@@ -47,6 +49,9 @@ static int parse_options(struct cli *cli, int argc, char **argv,
         case CLI_LONG(NO_REFILL):
             wanted->no_refill = true;
             break;
+        case CLI_LONG(REGISTRY):
+            wanted->registry = optarg;
+            break;
         case 'q':
             cli->quiet = true;
             break;
@@ -64,9 +69,19 @@ static int parse_options(struct cli *cli, int argc, char **argv,
     return -1; /* go on */
 }
 
+static int set_registry(struct cli *cli, const char *registry,
+                        struct chaos_config *config, struct chaos_error *err)
+{
+    char assignment[64];
+
+    snprintf(assignment, sizeof(assignment), "registry=%s", registry);
+    return chaos_config_set(cli->chaos, config, assignment, err);
+}
+
 /* The file's configuration with the overrides behind it. */
-static int load(struct cli *cli, int count, char **arguments,
-                struct chaos_config **config_r, struct chaos_error *err)
+static int load(struct cli *cli, const char *registry, int count,
+                char **arguments, struct chaos_config **config_r,
+                struct chaos_error *err)
 {
     int rc, i;
 
@@ -75,6 +90,8 @@ static int load(struct cli *cli, int count, char **arguments,
         return rc;
     for (i = 1; rc == 0 && i < count; i++)
         rc = chaos_config_set(cli->chaos, *config_r, arguments[i], err);
+    if (rc == 0 && registry)
+        rc = set_registry(cli, registry, *config_r, err);
     if (rc < 0)
         chaos_config_free(*config_r);
     return rc;
@@ -83,14 +100,18 @@ static int load(struct cli *cli, int count, char **arguments,
 static int dry_run(struct cli *cli, const struct chaos_config *config,
                    struct chaos_error *err)
 {
+    const char *why;
     char *text;
-    int rc = chaos_guest_check(cli->chaos, config, err);
+    int mode = 0, rc = chaos_guest_check(cli->chaos, config, err);
 
     if (rc == 0)
+        rc = mode = chaos_guest_registry(cli->chaos, config, &why, err);
+    if (rc >= 0)
         rc = chaos_config_format(config, &text, err);
     if (rc < 0)
         return rc;
-    fputs(text, stdout);
+    printf("# registry: %s, as %s\n%s",
+           mode == CHAOS_REGISTRY_NOXS ? "noxs" : "xenstore", why, text);
     free(text);
     return 0;
 }
@@ -126,15 +147,31 @@ static int show_console(struct cli *cli, uint32_t domid, bool start,
     return cli_console(cli, domid, console);
 }
 
+/* Before the console is shown: the child works only when this process has
+ * ended. */
+static void publish_now(struct cli *cli)
+{
+    struct chaos_error err;
+
+    if (chaos_guest_publish(cli->chaos, cli->created, &err) < 0)
+        cli_fail(cli, &err);
+    cli->publish = false;
+}
+
 static int create(struct cli *cli, const struct chaos_config *config,
                   const struct wanted *wanted, struct chaos_error *err)
 {
-    uint32_t domid;
+    uint32_t domid = 0;
     int rc =
         chaos_guest_create(cli->chaos, config, flags_for(wanted), &domid, err);
 
     /* Also when it failed: it may have found shells to be of no use. */
-    cli->leave_child = cli->refill = !wanted->no_refill;
+    cli->refill = !wanted->no_refill;
+    cli->publish = rc == 0;
+    cli->created = domid;
+    cli->leave_child = cli->refill || cli->publish;
+    if (rc == 0 && wanted->console)
+        publish_now(cli);
     if (rc == 0 && wanted->console)
         return show_console(cli, domid, !wanted->paused, err);
     if (rc == 0 && wanted->wait)
@@ -159,7 +196,8 @@ int cli_create(struct cli *cli, int argc, char **argv)
     status = cli_open(cli);
     if (status != CLI_DONE)
         return status;
-    if (load(cli, argc - optind, argv + optind, &config, &err) < 0)
+    if (load(cli, wanted.registry, argc - optind, argv + optind, &config,
+             &err) < 0)
         return cli_fail(cli, &err);
     if (wanted.dry_run)
         status =

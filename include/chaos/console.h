@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's console, without a daemon: its ring is mapped and its event
- * channel bound for as long as the console is open.  One reader at a time.
+ * A guest's console.  That of a noxs guest needs no daemon: its ring is mapped
+ * and its event channel bound for as long as the console is open.  That of a
+ * guest that speaks to XenStore is xenconsoled's, as under xl, which keeps its
+ * log and has a terminal for it: that is opened.  One reader at a time.
  *
  *     struct pollfd p = { .fd = chaos_console_fd(console), .events = POLLIN };
  *
@@ -27,7 +29,8 @@ extern "C" {
 struct chaos_console;
 
 /*
- * Opens the console of a guest.  CHAOS_EBUSY when another process reads it.
+ * Opens the console of a guest.  CHAOS_EBUSY when another process reads it;
+ * CHAOS_ETIMEDOUT when xenconsoled has no terminal for it within 5 s.
  * The console keeps no reference to the context but must be closed before it.
  * It outlives its guest: reads then return what was left, writes go nowhere.
  */
@@ -37,7 +40,8 @@ int chaos_console_open(struct chaos *chaos, uint32_t domid,
 void chaos_console_close(struct chaos_console *console); /* NULL is fine */
 
 /* A descriptor that becomes readable when the guest has written or read; for
- * poll() alone, the console's. */
+ * poll() alone, the console's.  POLLHUP: xenconsoled has closed the terminal,
+ * because the guest has gone or for another reason, and nothing more comes. */
 int chaos_console_fd(const struct chaos_console *console);
 
 /* Takes what the guest wrote, at most `size` bytes; 0 when there is nothing.

@@ -102,14 +102,15 @@ struct chaos_guest_control {
 
 /*
  * Creates a guest and starts it, unless `flags` has CHAOS_CREATE_PAUSED.  Takes
- * a shell if one of its flavor is ready (chaos/pool.h): then this takes neither
- * XenStore nor back ends.  Its devices are connected in any case.  `config` is
+ * a shell if one of its flavor is ready (chaos/pool.h): then this takes no back
+ * ends, and XenStore only for a guest that speaks to it.  The devices of a noxs
+ * guest are connected in any case, those of another wait for it.  `config` is
  * not changed and stays the caller's; domid_r may be NULL.  When it returns 0
  * the guest's vCPU may already have run.  On failure nothing of it is left,
  * though back ends may take a moment to let go of it.  Errors: CHAOS_EINVAL
  * (the configuration, a bridge or disk that is none), CHAOS_EIMAGE (the kernel
- * or ramdisk), CHAOS_ENOTSUP (devices or CHAOS_CREATE_NOXS, and a kernel that
- * does not speak noxs), CHAOS_EEXIST (name, UUID, MAC address or name of an
+ * or ramdisk), CHAOS_ENOTSUP (CHAOS_CREATE_NOXS, and a guest that is not to use
+ * noxs), CHAOS_EEXIST (name, UUID, MAC address or name of an
  * interface taken), CHAOS_EBUSY (a disk that is in use), CHAOS_ETIMEDOUT (a
  * back end or XenStore does not answer), CHAOS_ENOMEM (memory, domids, room for
  * devices in the registry), CHAOS_EFAILED (a back end that is not there or
@@ -118,6 +119,22 @@ struct chaos_guest_control {
 int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
                        unsigned flags, uint32_t *domid_r,
                        struct chaos_error *err);
+
+/* How a guest finds its devices. */
+enum chaos_registry_mode {
+    CHAOS_REGISTRY_NOXS = 1,     /* from a page in its memory */
+    CHAOS_REGISTRY_XENSTORE = 2, /* through XenStore */
+};
+
+/*
+ * How the guest of a configuration would: returns an enum chaos_registry_mode,
+ * and in *why_r a constant string, to be put behind "as", that says what
+ * decided.  Reads the kernel, but not what is in a compressed one.  Needs no
+ * Xen.  CHAOS_EIMAGE when the configuration says noxs and the kernel does not
+ * speak it; else fails as chaos_guest_check().
+ */
+int chaos_guest_registry(struct chaos *chaos, const struct chaos_config *config,
+                         const char **why_r, struct chaos_error *err);
 
 /*
  * Checks all that chaos_guest_create() checks before it asks Xen for a
@@ -185,9 +202,10 @@ int chaos_guest_unpause(struct chaos *chaos, uint32_t domid,
  * (CHAOS_END_REBOOT), to suspend (CHAOS_END_SUSPEND) or to power off at once,
  * without an orderly end (CHAOS_END_HALT), and does not wait for it.  Whether
  * it has taken the request is told by chaos_guest_control(); one that it does
- * not know it never acknowledges, and noxs/guest knows no suspend yet.
- * CHAOS_ENOTSUP for a guest that does not speak noxs: it has no page on which
- * it could be asked.
+ * not know it never acknowledges, and noxs/guest knows no suspend yet.  A guest
+ * that speaks to XenStore is asked there, by control/shutdown, and takes that
+ * away when it has seen it.  CHAOS_ENOTSUP for a PV guest that was recovered
+ * and does not speak to XenStore.
  */
 int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
                          enum chaos_guest_end how, struct chaos_error *err);
@@ -220,8 +238,19 @@ int chaos_guest_wait_up(struct chaos *chaos, uint32_t domid, int timeout_ms,
 int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
                      enum chaos_guest_end *end_r, struct chaos_error *err);
 
+/*
+ * Writes the name of a noxs guest to XenStore, where xl looks for it; it goes
+ * with the guest.  Does nothing for a guest whose name is there, or that is not
+ * to be seen (xl_visible=0).  A create does not do this: the guest can do
+ * without, and need not wait for it.  What chaos restarts is published when it
+ * was.  Fails also when XenStore does.
+ */
+int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
+                        struct chaos_error *err);
+
 /* Gives a guest another name.  CHAOS_EEXIST when it is taken, CHAOS_EINVAL
- * when it is none (see chaos.cfg(5)). */
+ * when it is none (see chaos.cfg(5)).  The name in XenStore follows; if that
+ * fails, the guest has its new name all the same. */
 int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
                        struct chaos_error *err);
 

@@ -64,25 +64,44 @@ struct layout {
 
 /* ------------------------------------------------------------- prepare */
 
-/* Rings take the frames of the last pages; load exchanges them with those of
- * the pages where the guest looks for them. */
-static int prepare_rings(struct chaos__hv *hv, struct chaos__shell *shell,
+/* Pages that somebody else knows before the guest is loaded: the rings of its
+ * devices or, of a guest that speaks to XenStore, the store's and the
+ * console's. */
+static unsigned count_early(const struct chaos__shell *shell)
+{
+    return shell->noxs ? chaos__devices_rings(shell->devices) : 2;
+}
+
+static int share_early(struct chaos__hv *hv, struct chaos__shell *shell,
+                       const uint64_t *frames, void *pages,
+                       struct chaos_error *err)
+{
+    if (shell->noxs)
+        return chaos__devices_prepare(hv, shell->domid, shell->devices, frames,
+                                      pages, err);
+    shell->store_frame = frames[0];
+    shell->console_frame = frames[1];
+    return chaos__shell_grant(hv, shell, err);
+}
+
+/* They take the frames of the last pages; load exchanges them with those of the
+ * pages where the guest looks for them. */
+static int prepare_early(struct chaos__hv *hv, struct chaos__shell *shell,
                          struct chaos_error *err)
 {
-    unsigned rings = chaos__devices_rings(shell->devices);
-    uint64_t *frames = shell->frames + chaos__shell_pages(shell) - rings;
+    unsigned count = count_early(shell);
+    uint64_t *frames = shell->frames + chaos__shell_pages(shell) - count;
     void *address;
     int rc;
 
-    if (rings == 0)
+    if (count == 0)
         return 0;
-    rc = chaos__hv_map(hv, shell->domid, frames, rings, &address, err);
+    rc = chaos__hv_map(hv, shell->domid, frames, count, &address, err);
     if (rc < 0)
         return rc;
-    memset(address, 0, rings * CHAOS__PAGE_SIZE);
-    rc = chaos__devices_prepare(hv, shell->domid, shell->devices, frames,
-                                address, err);
-    chaos__hv_unmap(hv, address, rings);
+    memset(address, 0, count * CHAOS__PAGE_SIZE);
+    rc = share_early(hv, shell, frames, address, err);
+    chaos__hv_unmap(hv, address, count);
     return rc;
 }
 
@@ -99,7 +118,7 @@ int chaos__pv_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
     if (rc == 0)
         rc = chaos__hv_pv_prepare_vcpus(hv, shell->domid, &shell->shared_frame,
                                         err);
-    return rc < 0 ? rc : prepare_rings(hv, shell, err);
+    return rc < 0 ? rc : prepare_early(hv, shell, err);
 }
 
 /* -------------------------------------------------------------- layout */
@@ -257,7 +276,7 @@ int chaos__pv_check(const struct chaos__shell *shell,
     if (!has_room(elf->pv.base, size))
         return bad(payload, err, "its VIRT_BASE leaves no room for it");
     make_layout(shell, payload, &layout);
-    if (layout.end + chaos__devices_rings(shell->devices) > layout.pages)
+    if (layout.end + count_early(shell) > layout.pages)
         return too_small(shell, payload, err);
     return 0;
 }
@@ -277,21 +296,22 @@ static void exchange(uint64_t *frames, uint64_t a, uint64_t b)
     frames[b] = frame;
 }
 
-static int place_rings(struct chaos__hv *hv, struct chaos__shell *shell,
+static int place_early(struct chaos__hv *hv, struct chaos__shell *shell,
                        const struct layout *layout, struct chaos_error *err)
 {
     struct chaos__hv_page changed[2 * CHAOS__RINGS_MAX];
-    unsigned i, rings = chaos__devices_rings(shell->devices);
+    const uint64_t first = shell->noxs ? layout->rings : layout->store;
+    unsigned i, count = count_early(shell);
 
-    for (i = 0; i < rings; i++) {
-        uint64_t page = layout->rings + i, last = layout->pages - rings + i;
+    for (i = 0; i < count; i++) {
+        uint64_t page = first + i, last = layout->pages - count + i;
 
         exchange(shell->frames, page, last);
         changed[2 * i] = (struct chaos__hv_page){ shell->frames[page], page };
         changed[2 * i + 1] =
             (struct chaos__hv_page){ shell->frames[last], last };
     }
-    return rings ? chaos__hv_pv_set_pages(hv, shell->domid, changed, 2 * rings,
+    return count ? chaos__hv_pv_set_pages(hv, shell->domid, changed, 2 * count,
                                           err)
                  : 0;
 }
@@ -345,7 +365,7 @@ static void make_start_info(const struct chaos__shell *shell,
         .pages = layout->pages,
         .shared_info = shell->shared_frame << CHAOS__PAGE_SHIFT,
         .store_frame = shell->frames[layout->store],
-        .store_port = shell->control_port,
+        .store_port = shell->noxs ? shell->control_port : shell->store_port,
         .console_frame = shell->console_frame,
         .console_port = shell->console_port,
         .table_base = address_of(layout, layout->tables),
@@ -386,7 +406,7 @@ static void add_images(struct chaos__piece **piece,
         };
 }
 
-/* All that the guest finds in its memory but for the rings. */
+/* All that the guest finds in its memory but for the early pages. */
 static int fill(struct chaos__hv *hv, const struct chaos__shell *shell,
                 const struct chaos__payload *payload,
                 const struct layout *layout, uint64_t (*tables)[ENTRIES],
@@ -404,10 +424,11 @@ static int fill(struct chaos__hv *hv, const struct chaos__shell *shell,
     add_piece(&piece, layout->list, shell->frames,
               layout->pages * sizeof(*shell->frames));
     add_piece(&piece, layout->start, &start, sizeof(start));
-    add_piece(&piece, layout->store, devices, sizeof(devices));
-    add_piece(&piece, layout->console, NULL, 0);
-    if (shell->noxs)
+    if (shell->noxs) {
+        add_piece(&piece, layout->store, devices, sizeof(devices));
+        add_piece(&piece, layout->console, NULL, 0);
         add_piece(&piece, layout->control, NULL, 0);
+    }
     add_piece(&piece, layout->tables, tables,
               layout->table_count * CHAOS__PAGE_SIZE);
     return chaos__copy_pieces(hv, shell->domid, shell->frames, pieces,
@@ -444,9 +465,9 @@ int chaos__pv_load(struct chaos__hv *hv, struct chaos__shell *shell,
     tables = calloc(layout.table_count, sizeof(*tables));
     if (!tables)
         return chaos__fail_memory(err);
-    rc = place_rings(hv, shell, &layout, err);
-    shell->console_frame = shell->frames[layout.console];
+    rc = place_early(hv, shell, &layout, err);
     if (shell->noxs) {
+        shell->console_frame = shell->frames[layout.console];
         shell->control_frame = shell->frames[layout.control];
         shell->device_frame = shell->frames[layout.store];
     }

@@ -20,7 +20,9 @@ enum special_page {
     PAGE_DEVICES, /* noxs */
     PAGE_CONSOLE,
     SPECIAL_PAGES,
-    PAGE_ACPI = PAGE_DEVICES, /* of a guest that does not speak noxs */
+    /* of a guest that does not speak noxs */
+    PAGE_STORE = PAGE_CONTROL,
+    PAGE_ACPI = PAGE_DEVICES,
 };
 
 #define FOUR_GIB (UINT64_C(1) << 32)
@@ -130,13 +132,14 @@ static int set_params(struct chaos__hv *hv, const struct chaos__shell *shell,
         { CHAOS__HV_CONSOLE_PORT, shell->console_port },
         { CHAOS__HV_IDENT_PT, special_frame(layout, PAGE_IDENT)
                                   << CHAOS__PAGE_SHIFT },
-        { CHAOS__HV_STORE_PFN, special_frame(layout, PAGE_DEVICES) },
-        { CHAOS__HV_STORE_PORT, shell->control_port },
+        /* Where it looks for XenStore's page, one that speaks noxs finds its
+         * device page. */
+        { CHAOS__HV_STORE_PFN,
+          special_frame(layout, shell->noxs ? PAGE_DEVICES : PAGE_STORE) },
+        { CHAOS__HV_STORE_PORT,
+          shell->noxs ? shell->control_port : shell->store_port },
     };
-    /* A guest that does not speak noxs must not find our page where it
-     * looks for XenStore's. */
-    size_t i,
-        count = sizeof(params) / sizeof(params[0]) - (shell->noxs ? 0 : 2);
+    size_t i, count = sizeof(params) / sizeof(params[0]);
     int rc = 0;
 
     for (i = 0; rc == 0 && i < count; i++)
@@ -189,6 +192,8 @@ static int fill_shared(struct chaos__hv *hv, const struct chaos__shell *shell,
     write_specials((uint8_t *)address + rings * CHAOS__PAGE_SIZE, shell,
                    layout);
     chaos__hv_unmap(hv, address, count);
+    if (rc == 0 && !shell->noxs)
+        rc = chaos__shell_grant(hv, shell, err);
     return rc;
 }
 
@@ -206,6 +211,8 @@ int chaos__pvh_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
     if (shell->noxs) {
         shell->control_frame = special_frame(&layout, PAGE_CONTROL);
         shell->device_frame = special_frame(&layout, PAGE_DEVICES);
+    } else {
+        shell->store_frame = special_frame(&layout, PAGE_STORE);
     }
     rc = chaos__hv_set_paging_pool(hv, shell->domid, pool_kb, err);
     if (rc == 0)
@@ -348,7 +355,8 @@ int chaos__pvh_load(struct chaos__hv *hv, struct chaos__shell *shell,
         .data = payload->command_line,
     };
     /* Without devices it is as prepare has written it. */
-    if (shell->is_connected && chaos__devices_any(shell->devices)) {
+    if (shell->noxs && shell->is_connected &&
+        chaos__devices_any(shell->devices)) {
         chaos__device_page_write(page, shell);
         pieces[count++] = (struct chaos__piece){
             .address = shell->device_frame << CHAOS__PAGE_SHIFT,

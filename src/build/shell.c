@@ -10,7 +10,7 @@
 #include "noxs/abi/noxs.h"
 
 /* Counts the changes of what prepare leaves and load relies on. */
-#define LAYOUT 2u
+#define LAYOUT 3u
 
 int chaos__shell_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
                          struct chaos_error *err)
@@ -24,8 +24,10 @@ int chaos__shell_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
         rc = chaos__hv_set_max_memory(hv, shell->domid, shell->maxmem_kb, err);
     if (rc == 0)
         rc = chaos__hv_port_alloc(hv, shell->domid, &shell->console_port, err);
-    if (rc == 0 && shell->noxs)
-        rc = chaos__hv_port_alloc(hv, shell->domid, &shell->control_port, err);
+    if (rc == 0)
+        rc = chaos__hv_port_alloc(
+            hv, shell->domid,
+            shell->noxs ? &shell->control_port : &shell->store_port, err);
     if (rc == 0)
         rc = shell->type == CHAOS__TYPE_PVH ? chaos__pvh_prepare(hv, shell, err)
                                             : chaos__pv_prepare(hv, shell, err);
@@ -48,6 +50,17 @@ int chaos__shell_load(struct chaos__hv *hv, struct chaos__shell *shell,
     return shell->type == CHAOS__TYPE_PVH
                ? chaos__pvh_load(hv, shell, payload, err)
                : chaos__pv_load(hv, shell, payload, err);
+}
+
+int chaos__shell_grant(struct chaos__hv *hv, const struct chaos__shell *shell,
+                       struct chaos_error *err)
+{
+    const struct chaos__hv_grant grants[] = {
+        { CHAOS__GRANT_CONSOLE, shell->console_frame },
+        { CHAOS__GRANT_STORE, shell->store_frame },
+    };
+
+    return chaos__hv_grant(hv, shell->domid, grants, 2, err);
 }
 
 int chaos__shell_list_devices(struct chaos__hv *hv, struct chaos__shell *shell,

@@ -20,19 +20,21 @@
 struct chaos__shell {
     /* the flavor */
     enum chaos__type type;
-    bool noxs; /* with device page and control page */
+    bool noxs; /* with device page and control page; else it speaks to XenStore
+                */
     unsigned vcpus;
     uint64_t memory_kb, maxmem_kb;
     struct chaos__devices *devices; /* the caller's; prepare makes rings */
     /* what preparing made */
     uint32_t domid;
-    uint32_t console_port, control_port; /* the guest's ends */
+    /* the guest's ends; the last one only as `noxs` says */
+    uint32_t console_port, store_port, control_port;
     uint64_t *frames;      /* PV: machine frame of each page; malloc()ed */
     uint64_t shared_frame; /* PV: of the page that it shares with Xen */
     struct chaos__hv_vcpu_header header; /* PVH */
-    /* where the shared pages are; known for PVH after prepare, for PV after
-     * load */
-    uint64_t console_frame, control_frame, device_frame;
+    /* Where the shared pages are.  Those that XenStore tells of are known after
+     * prepare, the console's with it; a PV guest's others after load. */
+    uint64_t console_frame, store_frame, control_frame, device_frame;
     /* Its back ends have connected, and what they say is known: loading lists
      * the devices. */
     bool is_connected;
@@ -73,6 +75,11 @@ int chaos__shell_load(struct chaos__hv *hv, struct chaos__shell *shell,
 /* Writes what the guest has to know of its devices, once that is known. */
 int chaos__shell_list_devices(struct chaos__hv *hv, struct chaos__shell *shell,
                               struct chaos_error *err);
+
+/* Lets xenconsoled and xenstored map their pages of a guest that does not speak
+ * noxs.  For prepare's own use. */
+int chaos__shell_grant(struct chaos__hv *hv, const struct chaos__shell *shell,
+                       struct chaos_error *err);
 
 /* Frees what the structure holds, not the domain. */
 void chaos__shell_release(struct chaos__shell *shell);

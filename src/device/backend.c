@@ -53,6 +53,13 @@ enum step {
 typedef int (*step_fn)(struct chaos__store *store, struct chaos__end *end,
                        struct chaos_error *err);
 
+static void ask_states(struct chaos__store *store, struct chaos__end *end)
+{
+    chaos__end_read(store, end, "state", end->state, sizeof(end->state));
+    if (end->wants_front)
+        chaos__end_read_front_state(store, end);
+}
+
 /* Looks at the devices that are not done yet.  Returns the most urgent step,
  * and a device that waits. */
 static int look(struct chaos__store *store, struct chaos__end *ends,
@@ -65,8 +72,7 @@ static int look(struct chaos__store *store, struct chaos__end *ends,
     chaos__store_forget_events(store);
     for (i = 0; i < count; i++)
         if (!ends[i].is_done)
-            chaos__end_read(store, &ends[i], "state", ends[i].state,
-                            sizeof(ends[i].state));
+            ask_states(store, &ends[i]);
     rc = chaos__store_run(store, err);
     for (i = 0; rc >= 0 && i < count; i++) {
         if (ends[i].is_done)
@@ -116,17 +122,18 @@ static int wait_for(struct chaos__store *store, struct chaos__end *ends,
     return rc;
 }
 
-static enum chaos__end_state state_of(const struct chaos__end *end)
+static enum chaos__end_state state_of(const char *text)
 {
-    return (enum chaos__end_state)strtoul(end->state, NULL, 10);
+    return (enum chaos__end_state)strtoul(text, NULL, 10);
 }
 
 /* ------------------------------------------------------------ connecting */
 
 /*
  * netback has made the interface and waits.  It is raised before the front
- * end goes on: the kernel announces a carrier at once on an interface that is
- * up, and else as late as a second after the last such news.
+ * end goes on, ours or the guest's: the kernel announces a carrier at once on
+ * an interface that is up, and else as late as a second after the last such
+ * news.
  */
 static int join(struct chaos__store *store, const struct chaos__end *end,
                 struct chaos_error *err)
@@ -142,6 +149,8 @@ static int join(struct chaos__store *store, const struct chaos__end *end,
     if (rc < 0)
         return chaos__fail_within(err, rc, "vif %u", end->id);
     end->net->is_joined = true;
+    if (!end->noxs)
+        return STEP_DONE;
     chaos__end_write_front_state(store, end, CHAOS__END_CONNECTED);
     return STEP_EVENT;
 }
@@ -149,10 +158,11 @@ static int join(struct chaos__store *store, const struct chaos__end *end,
 static int connect_step(struct chaos__store *store, struct chaos__end *end,
                         struct chaos_error *err)
 {
-    switch (state_of(end)) {
+    switch (state_of(end->state)) {
     case CHAOS__END_INIT_WAIT:
-        return end->net && !end->net->is_joined ? join(store, end, err)
-                                                : STEP_EVENT;
+        if (end->net && !end->net->is_joined)
+            return join(store, end, err);
+        return end->noxs ? STEP_EVENT : STEP_DONE;
     case CHAOS__END_CONNECTED:
         return STEP_DONE;
     case CHAOS__END_CLOSING:
@@ -198,8 +208,9 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
         rc = fail_backend(store, late, "did not connect in time",
                           CHAOS_ETIMEDOUT, err);
     unwatch(store, ends, count);
+    /* What a disk can do is the guest's to find out, if it can. */
     for (i = 0; rc == 0 && i < count; i++)
-        if (ends[i].block)
+        if (ends[i].block && ends[i].noxs)
             ask_disk(store, &ends[i]);
     if (rc < 0) {
         chaos__store_run(store, NULL);
@@ -207,9 +218,19 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
     }
     rc = chaos__store_run(store, err);
     for (i = 0; rc == 0 && i < count; i++)
-        if (ends[i].block)
+        if (ends[i].block && ends[i].noxs)
             learn_disk(&ends[i]);
     return rc;
+}
+
+void chaos__devices_dress(struct chaos__store *store, uint32_t domid,
+                          struct chaos__devices *devices)
+{
+    struct chaos__end ends[CHAOS__ENDS_MAX];
+    unsigned i, count = chaos__ends(devices, domid, ends);
+
+    for (i = 0; i < count; i++)
+        chaos__end_dress(store, &ends[i]);
 }
 
 void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
@@ -228,16 +249,20 @@ void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
  * A back end that is starting writes into its directory, and would make it
  * again after a removal.  netback has written all when it waits for the front
  * end, or when it has not only begun to close because it can't start; blkback
- * when it is connected.
+ * waits for the front end, too, and writes the rest when that has done its
+ * part.
  */
 static int calm_step(struct chaos__store *store, struct chaos__end *end,
                      struct chaos_error *err)
 {
-    enum chaos__end_state state = state_of(end);
-    bool is_starting =
-        strcmp(end->type, "vif") == 0
-            ? state < CHAOS__END_INIT_WAIT || state == CHAOS__END_CLOSING
-            : state < CHAOS__END_CONNECTED;
+    const enum chaos__end_state state = state_of(end->state);
+    const enum chaos__end_state front = state_of(end->front_state);
+    bool is_starting = state < CHAOS__END_INIT_WAIT;
+
+    if (strcmp(end->type, "vif") == 0)
+        is_starting = is_starting || state == CHAOS__END_CLOSING;
+    else if (front == CHAOS__END_INITIALISED || front == CHAOS__END_CONNECTED)
+        is_starting = state < CHAOS__END_CONNECTED;
 
     (void)store;
     (void)err;
@@ -256,6 +281,7 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
     for (i = 0; i < count; i++) {
         chaos__end_place(&ends[i], names[i].is_net ? "vif" : "vbd", domid,
                          names[i].id);
+        ends[i].wants_front = !names[i].is_net;
         chaos__end_watch(store, &ends[i]);
     }
     rc = wait_for(store, ends, count, calm_step, CALM_TIMEOUT_MS, &late, err);
@@ -263,8 +289,7 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
     return rc < 0 ? rc : chaos__store_run(store, err);
 }
 
-int chaos__devices_remove(struct chaos__store *store, uint32_t domid,
-                          struct chaos_error *err)
+void chaos__devices_remove(struct chaos__store *store, uint32_t domid)
 {
     static const char *const types[] = { "vif", "vbd" };
     char path[128];
@@ -280,7 +305,4 @@ int chaos__devices_remove(struct chaos__store *store, uint32_t domid,
                  domid);
         chaos__store_remove(store, path);
     }
-    snprintf(path, sizeof(path), "/local/domain/%u", domid);
-    chaos__store_remove(store, path);
-    return chaos__store_run(store, err);
 }

@@ -11,8 +11,8 @@ struct ring_header {
     uint32_t response_produced, response_event;
 };
 
-static int find_bridge(const struct chaos__vif *vif, struct chaos__net *net,
-                       struct chaos_error *err)
+static int find_bridge(const struct chaos__vif *vif, bool noxs,
+                       struct chaos__net *net, struct chaos_error *err)
 {
     uint32_t bridge_mtu;
     int rc = chaos__dom0_bridge(vif->bridge, &bridge_mtu, err);
@@ -20,8 +20,8 @@ static int find_bridge(const struct chaos__vif *vif, struct chaos__net *net,
     if (rc < 0)
         return rc;
     net->mtu = vif->mtu ? vif->mtu : bridge_mtu;
-    /* A packet is in one page: that is how the rings are used. */
-    if (net->mtu > CHAOS__MTU_MAX)
+    /* A packet is in one page: that is how noxs guests use the rings. */
+    if (noxs && net->mtu > CHAOS__MTU_MAX)
         net->mtu = CHAOS__MTU_MAX;
     return 0;
 }
@@ -40,13 +40,14 @@ static int open_block(const struct chaos__disk *disk,
     return rc < 0 ? chaos__fail_within(err, rc, "disk %s", disk->vdev) : 0;
 }
 
-int chaos__devices_open(const struct chaos_config *config,
+int chaos__devices_open(const struct chaos_config *config, bool noxs,
                         struct chaos__devices *devices, struct chaos_error *err)
 {
     unsigned i;
     int rc = 0;
 
     *devices = (struct chaos__devices){ .config = config,
+                                        .noxs = noxs,
                                         .net_count = config->vif_count };
     for (i = 0; i < config->vif_count; i++)
         if (config->vifs[i].has_mac)
@@ -73,7 +74,8 @@ int chaos__devices_find_host(struct chaos__devices *devices,
     if (rc == 0 && devices->block_count > 0)
         rc = chaos__dom0_backend("vbd", err);
     for (i = 0; rc == 0 && i < devices->net_count; i++) {
-        rc = find_bridge(&devices->config->vifs[i], &devices->nets[i], err);
+        rc = find_bridge(&devices->config->vifs[i], devices->noxs,
+                         &devices->nets[i], err);
         if (rc < 0)
             rc = chaos__fail_within(err, rc, "vif %u", i);
     }
@@ -111,7 +113,7 @@ void chaos__devices_close(struct chaos__devices *devices)
 
 unsigned chaos__devices_rings(const struct chaos__devices *devices)
 {
-    return 2 * devices->net_count + devices->block_count;
+    return devices->noxs ? 2 * devices->net_count + devices->block_count : 0;
 }
 
 uint32_t chaos__devices_first_grant(const struct chaos__devices *devices)
@@ -154,6 +156,8 @@ int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
     unsigned i, count = chaos__devices_rings(devices);
     int rc = 0;
 
+    if (!devices->noxs)
+        return 0;
     make_rings(devices, frames, pages);
     for (i = 0; i < count; i++)
         grants[i] =

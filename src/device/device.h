@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's devices, born connected: rings in its memory, entries in its grant
- * table and ports are made for it while it is paused, and the front end's part
- * towards dom0's kernel back ends is played in XenStore.  When that is done
- * the guest only has to use the rings.
+ * A guest's devices.  Those of a noxs guest are born connected: rings in its
+ * memory, entries in its grant table and ports are made for it while it is
+ * paused, and the front end's part towards dom0's kernel back ends is played in
+ * XenStore.  When that is done the guest only has to use the rings.  Those of a
+ * guest that speaks to XenStore are laid out there as xl does, and it connects
+ * to their back ends by itself.
  *
  * It knows back ends, rings and XenStore's nodes for them.  It must not know
  * the registry, names of guests, or how a guest's memory is laid out.
@@ -45,6 +47,7 @@ struct chaos__block {
 
 struct chaos__devices {
     const struct chaos_config *config;
+    bool noxs; /* born connected */
     unsigned net_count, block_count;
     struct chaos__net nets[CHAOS__VIFS_MAX];
     struct chaos__block blocks[CHAOS__DISKS_MAX];
@@ -56,7 +59,7 @@ struct chaos__devices {
  * chaos__devices_close().  The configuration must live as long.  MACs that it
  * does not give are left 0.
  */
-int chaos__devices_open(const struct chaos_config *config,
+int chaos__devices_open(const struct chaos_config *config, bool noxs,
                         struct chaos__devices *devices,
                         struct chaos_error *err);
 /* Looks whether dom0 has the back ends and bridges; learns the bridges' MTU. */
@@ -70,15 +73,16 @@ static inline bool chaos__devices_any(const struct chaos__devices *devices)
     return devices->net_count || devices->block_count;
 }
 
-/* How many pages of the guest's memory their rings take. */
+/* How many pages of the guest's memory their rings take: none if it makes them
+ * itself. */
 unsigned chaos__devices_rings(const struct chaos__devices *devices);
 /* The first grant reference that is the guest's own. */
 uint32_t chaos__devices_first_grant(const struct chaos__devices *devices);
 
 /*
- * Makes ports and grants.  `frames` are the rings' pages, as many as
- * chaos__devices_rings() says; `pages` is where they are mapped, side by side
- * and zeroed.
+ * Makes ports and grants of devices that are born connected.  `frames` are the
+ * rings' pages, as many as chaos__devices_rings() says; `pages` is where they
+ * are mapped, side by side and zeroed.
  */
 int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
                            struct chaos__devices *devices,
@@ -96,9 +100,10 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos_error *err);
 
 /*
- * Waits until every back end is connected, learns what it says, and puts the
- * interfaces on their bridges.  A back end that refuses fails with what it
- * says; one that does nothing, after `timeout_ms`.
+ * Waits until every back end is connected, or waits for the guest's front end,
+ * learns what it says, and puts the interfaces on their bridges.  A back end
+ * that refuses fails with what it says; one that does nothing, after
+ * `timeout_ms`.
  */
 int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
                           struct chaos__devices *devices, int timeout_ms,
@@ -120,10 +125,10 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
                         const struct chaos__device_name *names, unsigned count,
                         struct chaos_error *err);
 
-/* Takes a domain's devices away, whatever state they are in: the back ends
- * let go of its memory and ports.  None is no error. */
-int chaos__devices_remove(struct chaos__store *store, uint32_t domid,
-                          struct chaos_error *err);
+/* Queues taking a domain's back ends away, whatever state they are in: they let
+ * go of its memory and ports.  None is no error.  The front ends' directories
+ * are the domain's, and are to be removed behind them. */
+void chaos__devices_remove(struct chaos__store *store, uint32_t domid);
 
 /* ---------------------------------------------- of a shell that is claimed */
 
@@ -138,6 +143,11 @@ bool chaos__devices_are_well(const struct chaos__devices *devices,
  * CHAOS_EBUSY when somebody has taken one. */
 int chaos__devices_bind(struct chaos__devices *devices,
                         struct chaos_error *err);
+
+/* Queues what XenStore says of the devices of a guest that connects to them by
+ * itself: their addresses and files. */
+void chaos__devices_dress(struct chaos__store *store, uint32_t domid,
+                          struct chaos__devices *devices);
 
 /* The name of the interface in dom0. */
 void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,

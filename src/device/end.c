@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "end.h"
 
+#include "store/directory.h"
+
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #define PATH_SIZE 128
@@ -15,6 +16,8 @@ void chaos__end_place(struct chaos__end *end, const char *type, uint32_t domid,
              domid, type, id);
     snprintf(end->back, sizeof(end->back), CHAOS__STORE_BACKENDS "/%s/%u/%u",
              type, domid, id);
+    snprintf(end->libxl, sizeof(end->libxl), "/libxl/%u/device/%s/%u", domid,
+             type, id);
 }
 
 unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
@@ -34,121 +37,268 @@ unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
         end->disk = &config->disks[i];
         end->block = &devices->blocks[i];
     }
+    for (i = 0; i < (unsigned)(end - ends); i++)
+        ends[i].noxs = devices->noxs;
     return (unsigned)(end - ends);
 }
 
 /* ------------------------------------------------------------- writing */
 
-static void set(struct chaos__store *store, const char *directory,
-                const char *node, const char *value)
-{
-    char path[PATH_SIZE];
-
-    snprintf(path, sizeof(path), "%s/%s", directory, node);
-    chaos__store_write(store, path, value);
-}
-
-static void set_number(struct chaos__store *store, const char *directory,
-                       const char *node, uint64_t value)
-{
-    char path[PATH_SIZE];
-
-    snprintf(path, sizeof(path), "%s/%s", directory, node);
-    chaos__store_write_number(store, path, value);
-}
-
-static void set_text(struct chaos__store *store, const char *directory,
-                     const char *node, const char *format, ...)
-    CHAOS__PRINTF(4, 5);
-
-static void set_text(struct chaos__store *store, const char *directory,
-                     const char *node, const char *format, ...)
-{
-    char value[64];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(value, sizeof(value), format, args);
-    va_end(args);
-    set(store, directory, node, value);
-}
-
 void chaos__end_write_front_state(struct chaos__store *store,
                                   const struct chaos__end *end,
                                   enum chaos__end_state state)
 {
-    set_number(store, end->front, "state", state);
+    chaos__store_set_number(store, end->front, "state", state);
 }
 
-/* What both kinds have in common, at the start of either directory. */
-static void write_common(struct chaos__store *store,
-                         const struct chaos__end *end)
+static void set_mac(struct chaos__store *store, const struct chaos__end *end,
+                    const char *directory)
 {
-    set(store, end->front, "backend", end->back);
-    set_number(store, end->front, "backend-id", 0);
-    set(store, end->back, "frontend", end->front);
-    set_number(store, end->back, "frontend-id", end->domid);
-    set_number(store, end->back, "online", 1);
-    set(store, end->back, "hotplug-status", "connected");
+    const uint8_t *mac = end->net->mac;
+
+    chaos__store_set_text(store, directory, "mac",
+                          "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+                          mac[2], mac[3], mac[4], mac[5]);
 }
 
-static void write_vif(struct chaos__store *store, const struct chaos__end *end)
+static void set_rate(struct chaos__store *store, const struct chaos__end *end)
 {
     const struct chaos__vif *vif = end->vif;
-    const struct chaos__net *net = end->net;
-    const uint8_t *mac = net->mac;
 
-    set_number(store, end->front, "handle", end->id);
-    set_number(store, end->front, "tx-ring-ref", net->tx.reference);
-    set_number(store, end->front, "rx-ring-ref", net->rx.reference);
-    set_number(store, end->front, "event-channel", net->port);
-    set_number(store, end->front, "request-rx-copy", 1);
-    set_number(store, end->front, "feature-rx-notify", 1);
-    chaos__end_write_front_state(store, end, CHAOS__END_INITIALISING);
-
-    set_number(store, end->back, "handle", end->id);
-    set(store, end->back, "bridge", vif->bridge);
-    set_text(store, end->back, "mac", "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
-             mac[1], mac[2], mac[3], mac[4], mac[5]);
     if (vif->rate_bytes)
-        set_text(store, end->back, "rate", "%" PRIu64 ",%" PRIu32,
-                 vif->rate_bytes, vif->rate_interval_us);
-    /* netback insists on a script; what one does is done by us. */
-    set(store, end->back, "script", "chaos");
+        chaos__store_set_text(store, end->back, "rate", "%" PRIu64 ",%" PRIu32,
+                              vif->rate_bytes, vif->rate_interval_us);
 }
 
-static void write_vbd(struct chaos__store *store, const struct chaos__end *end)
+static const char *device_type(const struct chaos__disk *disk)
+{
+    return disk->is_cdrom ? "cdrom" : "disk";
+}
+
+static const char *mode(const struct chaos__disk *disk)
+{
+    return disk->access == CHAOS__DISK_READ_ONLY ? "r" : "w";
+}
+
+static void set_physical_device(struct chaos__store *store,
+                                const struct chaos__end *end)
+{
+    chaos__store_set_text(store, end->back, "physical-device", "%x:%x",
+                          end->block->host.major, end->block->host.minor);
+}
+
+/* ---------------------------------------------------------- for noxs guests */
+
+/* What both kinds have in common, at the start of either directory. */
+static void write_noxs_common(struct chaos__store *store,
+                              const struct chaos__end *end)
+{
+    chaos__store_set(store, end->front, "backend", end->back);
+    chaos__store_set_number(store, end->front, "backend-id", 0);
+    chaos__store_set(store, end->back, "frontend", end->front);
+    chaos__store_set_number(store, end->back, "frontend-id", end->domid);
+    chaos__store_set_number(store, end->back, "online", 1);
+    chaos__store_set(store, end->back, "hotplug-status", "connected");
+}
+
+static void write_noxs_vif(struct chaos__store *store,
+                           const struct chaos__end *end)
+{
+    const struct chaos__net *net = end->net;
+
+    chaos__store_set_number(store, end->front, "handle", end->id);
+    chaos__store_set_number(store, end->front, "tx-ring-ref",
+                            net->tx.reference);
+    chaos__store_set_number(store, end->front, "rx-ring-ref",
+                            net->rx.reference);
+    chaos__store_set_number(store, end->front, "event-channel", net->port);
+    chaos__store_set_number(store, end->front, "request-rx-copy", 1);
+    chaos__store_set_number(store, end->front, "feature-rx-notify", 1);
+    chaos__end_write_front_state(store, end, CHAOS__END_INITIALISING);
+
+    chaos__store_set_number(store, end->back, "handle", end->id);
+    chaos__store_set(store, end->back, "bridge", end->vif->bridge);
+    set_mac(store, end, end->back);
+    set_rate(store, end);
+    /* netback insists on a script; what one does is done by us. */
+    chaos__store_set(store, end->back, "script", "chaos");
+}
+
+static void write_noxs_vbd(struct chaos__store *store,
+                           const struct chaos__end *end)
 {
     const struct chaos__disk *disk = end->disk;
     const struct chaos__block *block = end->block;
-    const struct chaos__dom0_disk *host = &block->host;
-    const char *type = disk->is_cdrom ? "cdrom" : "disk";
 
-    set_number(store, end->front, "virtual-device", end->id);
-    set(store, end->front, "device-type", type);
-    set_number(store, end->front, "ring-ref", block->ring.reference);
-    set_number(store, end->front, "event-channel", block->port);
-    set(store, end->front, "protocol", "x86_64-abi");
+    chaos__store_set_number(store, end->front, "virtual-device", end->id);
+    chaos__store_set(store, end->front, "device-type", device_type(disk));
+    chaos__store_set_number(store, end->front, "ring-ref",
+                            block->ring.reference);
+    chaos__store_set_number(store, end->front, "event-channel", block->port);
+    chaos__store_set(store, end->front, "protocol", "x86_64-abi");
     chaos__end_write_front_state(store, end, CHAOS__END_INITIALISED);
 
-    set(store, end->back, "dev", disk->vdev);
-    set(store, end->back, "type", host->is_file ? "file" : "phy");
-    set(store, end->back, "params", disk->target ? disk->target : "");
-    set(store, end->back, "mode",
-        disk->access == CHAOS__DISK_READ_ONLY ? "r" : "w");
-    set(store, end->back, "device-type", type);
-    set_text(store, end->back, "physical-device", "%x:%x", host->major,
-             host->minor);
+    chaos__store_set(store, end->back, "dev", disk->vdev);
+    chaos__store_set(store, end->back, "type",
+                     block->host.is_file ? "file" : "phy");
+    chaos__store_set(store, end->back, "params",
+                     disk->target ? disk->target : "");
+    chaos__store_set(store, end->back, "mode", mode(disk));
+    chaos__store_set(store, end->back, "device-type", device_type(disk));
+    set_physical_device(store, end);
 }
+
+static void write_noxs(struct chaos__store *store, const struct chaos__end *end)
+{
+    write_noxs_common(store, end);
+    if (end->net)
+        write_noxs_vif(store, end);
+    else
+        write_noxs_vbd(store, end);
+}
+
+/* ------------------------------------- for guests that speak to XenStore */
+
+/* Where xl has the programs that do what is done by us.  It runs them when it
+ * destroys our guest, which is fine. */
+#define SCRIPT_VIF "/etc/xen/scripts/vif-bridge"
+#define SCRIPT_VBD "/etc/xen/scripts/block"
+
+/* xl keeps a copy of what it writes for the back end, and trusts that alone. */
+static void set_both(struct chaos__store *store, const struct chaos__end *end,
+                     const char *node, const char *value)
+{
+    chaos__store_set(store, end->back, node, value);
+    chaos__store_set(store, end->libxl, node, value);
+}
+
+static void set_both_number(struct chaos__store *store,
+                            const struct chaos__end *end, const char *node,
+                            uint64_t value)
+{
+    chaos__store_set_number(store, end->back, node, value);
+    chaos__store_set_number(store, end->libxl, node, value);
+}
+
+/* The front end's directory is the guest's, the back end's is for it to read,
+ * and what is made in them is as they are. */
+static void write_stock_common(struct chaos__store *store,
+                               const struct chaos__end *end)
+{
+    chaos__store_make(store, end->front);
+    chaos__store_allow(store, end->front, end->domid, 0);
+    chaos__store_set(store, end->front, "backend", end->back);
+    chaos__store_set_number(store, end->front, "backend-id", 0);
+    chaos__store_set_number(store, end->front, "trusted", 1);
+
+    chaos__store_make(store, end->back);
+    chaos__store_allow(store, end->back, 0, end->domid);
+    chaos__store_set(store, end->libxl, "backend", end->back);
+    set_both(store, end, "frontend", end->front);
+    set_both_number(store, end, "frontend-id", end->domid);
+    set_both_number(store, end, "online", 1);
+}
+
+static void set_ip(struct chaos__store *store, const struct chaos__end *end)
+{
+    const uint8_t *ip = end->vif->ipv4;
+    char text[16];
+
+    if (!(ip[0] | ip[1] | ip[2] | ip[3]))
+        return;
+    snprintf(text, sizeof(text), "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
+    set_both(store, end, "ip", text);
+}
+
+static void set_macs(struct chaos__store *store, const struct chaos__end *end)
+{
+    set_mac(store, end, end->front);
+    set_mac(store, end, end->back);
+    set_mac(store, end, end->libxl);
+}
+
+static void write_stock_vif(struct chaos__store *store,
+                            const struct chaos__end *end)
+{
+    set_macs(store, end);
+    chaos__store_set_number(store, end->front, "handle", end->id);
+    chaos__store_set_access(store, end->front, "mtu", 0, end->domid);
+    chaos__store_set_number(store, end->front, "mtu", end->net->mtu);
+    set_both_number(store, end, "handle", end->id);
+    set_both(store, end, "bridge", end->vif->bridge);
+    set_both(store, end, "script", SCRIPT_VIF);
+    set_both(store, end, "type", "vif");
+    if (*end->vif->name)
+        set_both(store, end, "vifname", end->vif->name);
+    set_ip(store, end);
+    set_rate(store, end);
+    chaos__store_set(store, end->back, "hotplug-status", "connected");
+}
+
+static void set_params(struct chaos__store *store, const struct chaos__end *end)
+{
+    set_both(store, end, "params", end->disk->target ? end->disk->target : "");
+}
+
+static void write_stock_vbd(struct chaos__store *store,
+                            const struct chaos__end *end)
+{
+    const struct chaos__disk *disk = end->disk;
+    const bool is_file = end->block->host.is_file;
+    char node[32];
+
+    chaos__store_set_number(store, end->front, "virtual-device", end->id);
+    chaos__store_set(store, end->front, "device-type", device_type(disk));
+    set_both_number(store, end, "bootable", 1);
+    set_both(store, end, "dev", disk->vdev);
+    set_both(store, end, "type", "phy");
+    set_both(store, end, "mode", mode(disk));
+    set_both(store, end, "device-type", device_type(disk));
+    set_both_number(store, end, "discard-enable",
+                    disk->access != CHAOS__DISK_READ_ONLY);
+    set_both_number(store, end, "removable", disk->is_cdrom);
+    set_both(store, end, "script", SCRIPT_VBD);
+    set_both(store, end, "specification", "xen");
+    set_params(store, end);
+    snprintf(node, sizeof(node), "/dev/loop%d", end->block->host.loop);
+    if (is_file)
+        chaos__store_set(store, end->back, "node", node);
+    chaos__store_set(store, end->back, "physical-device-path",
+                     is_file ? node : disk->target);
+    set_physical_device(store, end);
+    chaos__store_set(store, end->back, "hotplug-status", "connected");
+}
+
+static void write_stock(struct chaos__store *store,
+                        const struct chaos__end *end)
+{
+    write_stock_common(store, end);
+    if (end->net)
+        write_stock_vif(store, end);
+    else
+        write_stock_vbd(store, end);
+    chaos__end_write_front_state(store, end, CHAOS__END_INITIALISING);
+    chaos__store_set_number(store, end->libxl, "state",
+                            CHAOS__END_INITIALISING);
+}
+
+void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end)
+{
+    if (end->net)
+        set_macs(store, end);
+    else
+        set_params(store, end);
+}
+
+/* ---------------------------------------------------------------- either */
 
 void chaos__end_write(struct chaos__store *store, const struct chaos__end *end)
 {
-    write_common(store, end);
-    if (end->net)
-        write_vif(store, end);
+    if (end->noxs)
+        write_noxs(store, end);
     else
-        write_vbd(store, end);
-    set_number(store, end->back, "state", CHAOS__END_INITIALISING);
+        write_stock(store, end);
+    chaos__store_set_number(store, end->back, "state", CHAOS__END_INITIALISING);
 }
 
 /* ------------------------------------------------------------- looking */
@@ -160,6 +310,15 @@ void chaos__end_read(struct chaos__store *store, const struct chaos__end *end,
 
     snprintf(path, sizeof(path), "%s/%s", end->back, node);
     chaos__store_read(store, path, value, size);
+}
+
+void chaos__end_read_front_state(struct chaos__store *store,
+                                 struct chaos__end *end)
+{
+    char path[PATH_SIZE];
+
+    snprintf(path, sizeof(path), "%s/state", end->front);
+    chaos__store_read(store, path, end->front_state, sizeof(end->front_state));
 }
 
 void chaos__end_watch(struct chaos__store *store, const struct chaos__end *end)

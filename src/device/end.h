@@ -28,15 +28,18 @@ enum chaos__end_state {
 struct chaos__end {
     const char *type;   /* "vif" or "vbd" */
     uint32_t domid, id; /* id: as the directories are called */
+    bool noxs;          /* else the guest plays the front end */
     char front[64], back[64];
+    char libxl[64]; /* where xl looks for devices; noxs: not used */
     /* one of these pairs; the other is NULL */
     const struct chaos__vif *vif;
     struct chaos__net *net;
     const struct chaos__disk *disk;
     struct chaos__block *block;
-    bool is_done; /* waited for no longer */
+    bool is_done;     /* waited for no longer */
+    bool wants_front; /* the front end's state is to be read, too */
     /* what was read last */
-    char state[8];
+    char state[8], front_state[8];
     char sectors[24], sector_size[16], can_flush[8], can_discard[8];
 };
 
@@ -58,9 +61,14 @@ void chaos__end_write(struct chaos__store *store, const struct chaos__end *end);
 void chaos__end_write_front_state(struct chaos__store *store,
                                   const struct chaos__end *end,
                                   enum chaos__end_state state);
+/* Queues the nodes that a shell's device has had otherwise: its MAC address,
+ * its disk. */
+void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end);
 /* Queues reading a node of the back end. */
 void chaos__end_read(struct chaos__store *store, const struct chaos__end *end,
                      const char *node, char *value, size_t size);
+void chaos__end_read_front_state(struct chaos__store *store,
+                                 struct chaos__end *end);
 void chaos__end_watch(struct chaos__store *store, const struct chaos__end *end);
 void chaos__end_unwatch(struct chaos__store *store,
                         const struct chaos__end *end);

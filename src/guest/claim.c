@@ -34,6 +34,8 @@ static bool adopt(struct chaos *chaos, struct chaos__slot *slot,
     shell->control_frame = slot->control_frame;
     shell->control_port = slot->control_port;
     shell->device_frame = slot->device_frame;
+    shell->store_frame = slot->store_frame;
+    shell->store_port = slot->store_port;
     shell->header.size = slot->vcpu_header_size;
     memcpy(shell->header.bytes, slot->vcpu_header, sizeof(slot->vcpu_header));
     shell->is_connected = true;
@@ -67,7 +69,7 @@ int chaos__create_start_over(const struct chaos_config *config,
 {
     chaos__devices_close(shell->devices);
     shell->is_connected = false;
-    return chaos__devices_open(config, shell->devices, err);
+    return chaos__devices_open(config, shell->noxs, shell->devices, err);
 }
 
 /* Why no shell can become this guest, or NULL. */

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <termios.h>
+#include <unistd.h>
 
 #define IN_SIZE 1024u
 #define OUT_SIZE 2048u
@@ -16,7 +22,13 @@ struct ring {
     uint32_t out_consumed, out_produced; /* the guest's to us */
 };
 
+/* xenconsoled gives a guest a terminal in milliseconds. */
+#define TERMINAL_TIMEOUT_MS 5000
+
 struct chaos_console {
+    /* of a guest that speaks to XenStore: xenconsoled reads its ring, keeps the
+     * log and has a terminal for us; -1: the ring is ours */
+    int terminal;
     struct chaos__hv *hv;
     struct chaos__hv_port *port;
     struct ring *ring;
@@ -24,46 +36,127 @@ struct chaos_console {
     uint32_t out_consumed;
 };
 
-int chaos_console_open(struct chaos *chaos, uint32_t domid,
-                       struct chaos_console **console_r,
-                       struct chaos_error *err)
+static int fail_busy(const struct chaos__slot *slot, struct chaos_error *err)
 {
-    struct chaos_console *console = NULL;
-    struct chaos__hv_domain domain;
-    struct chaos__slot *slot;
-    uint64_t frame;
-    void *address;
-    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    return chaos__fail(err, CHAOS_EBUSY,
+                       "the console of %s is being read by another process",
+                       slot->name);
+}
+
+/* --------------------------------------------------------------- terminal */
+
+/* Waits until xenconsoled has said where the terminal is. */
+static int find_terminal(struct chaos *chaos, const struct chaos__slot *slot,
+                         char *name, size_t size, struct chaos_error *err)
+{
+    char path[64], token[8];
+    int rc = chaos__store_ready(chaos, err);
 
     if (rc < 0)
         return rc;
-    if (!slot->console_frame)
+    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", slot->domid);
+    chaos__store_watch(chaos->store, path, "tty");
+    do {
+        chaos__store_read(chaos->store, path, name, size);
+        rc = chaos__store_run(chaos->store, err);
+        if (rc == 0 && !*name)
+            rc = chaos__store_wait(chaos->store, TERMINAL_TIMEOUT_MS, token,
+                                   sizeof(token), err);
+        if (rc == 0 && !*name)
+            rc = chaos__fail(err, CHAOS_ETIMEDOUT,
+                             "the console of %s: xenconsoled has not given it "
+                             "a terminal (%s); is it running?",
+                             slot->name, path);
+    } while (rc > 0);
+    chaos__store_unwatch(chaos->store, path, "tty");
+    chaos__store_run(chaos->store, NULL);
+    return rc;
+}
+
+static int open_terminal(struct chaos *chaos, const struct chaos__slot *slot,
+                         struct chaos_console *console, struct chaos_error *err)
+{
+    struct termios settings;
+    char name[64];
+    int rc = find_terminal(chaos, slot, name, sizeof(name), err);
+
+    if (rc < 0)
+        return rc;
+    console->terminal = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (console->terminal < 0)
+        return chaos__fail_errno(err, errno, "the console of %s: opening %s",
+                                 slot->name, name);
+    if (flock(console->terminal, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK
+                   ? fail_busy(slot, err)
+                   : chaos__fail_errno(err, errno, "locking %s", name);
+    /* Echo and lines are the guest's business. */
+    if (tcgetattr(console->terminal, &settings) == 0) {
+        cfmakeraw(&settings);
+        tcsetattr(console->terminal, TCSANOW, &settings);
+    }
+    return 0;
+}
+
+static size_t at_least_none(ssize_t count)
+{
+    return count > 0 ? (size_t)count : 0;
+}
+
+/* ------------------------------------------------------------------- ring */
+
+static int open_ring(struct chaos *chaos, const struct chaos__slot *slot,
+                     struct chaos_console *console, struct chaos_error *err)
+{
+    const uint64_t frame = slot->console_frame;
+    void *address;
+    int rc;
+
+    if (!frame)
         return chaos__fail(err, CHAOS_ENOTSUP,
                            "guest %s was recovered, and where a PV guest has "
                            "its console is not known any more",
                            slot->name);
-    console = calloc(1, sizeof(*console));
-    if (!console)
-        return chaos__fail_memory(err);
     console->hv = chaos->hv;
-    frame = slot->console_frame;
-    rc = chaos__hv_port_bind(chaos->hv, domid, slot->console_port,
+    rc = chaos__hv_port_bind(chaos->hv, slot->domid, slot->console_port,
                              &console->port, err);
     if (rc == CHAOS_EBUSY)
-        chaos__fail(err, rc,
-                    "the console of %s is being read by another process",
-                    slot->name);
+        fail_busy(slot, err);
     if (rc == 0)
-        rc = chaos__hv_map(chaos->hv, domid, &frame, 1, &address, err);
-    if (rc < 0) {
-        chaos_console_close(console);
+        rc = chaos__hv_map(chaos->hv, slot->domid, &frame, 1, &address, err);
+    if (rc < 0)
         return rc;
-    }
     console->ring = address;
     console->in_produced =
         __atomic_load_n(&console->ring->in_produced, __ATOMIC_RELAXED);
     console->out_consumed =
         __atomic_load_n(&console->ring->out_consumed, __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* ----------------------------------------------------------------- either */
+
+int chaos_console_open(struct chaos *chaos, uint32_t domid,
+                       struct chaos_console **console_r,
+                       struct chaos_error *err)
+{
+    struct chaos_console *console;
+    struct chaos__hv_domain domain;
+    struct chaos__slot *slot;
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+
+    if (rc < 0)
+        return rc;
+    console = calloc(1, sizeof(*console));
+    if (!console)
+        return chaos__fail_memory(err);
+    console->terminal = -1;
+    rc = slot->store_frame ? open_terminal(chaos, slot, console, err)
+                           : open_ring(chaos, slot, console, err);
+    if (rc < 0) {
+        chaos_console_close(console);
+        return rc;
+    }
     *console_r = console;
     return 0;
 }
@@ -72,6 +165,8 @@ void chaos_console_close(struct chaos_console *console)
 {
     if (!console)
         return;
+    if (console->terminal >= 0)
+        close(console->terminal);
     chaos__hv_unmap(console->hv, console->ring, 1);
     chaos__hv_port_close(console->port);
     free(console);
@@ -79,7 +174,8 @@ void chaos_console_close(struct chaos_console *console)
 
 int chaos_console_fd(const struct chaos_console *console)
 {
-    return chaos__hv_port_fd(console->port);
+    return console->terminal >= 0 ? console->terminal
+                                  : chaos__hv_port_fd(console->port);
 }
 
 size_t chaos_console_read(struct chaos_console *console, void *buffer,
@@ -89,6 +185,8 @@ size_t chaos_console_read(struct chaos_console *console, void *buffer,
     uint8_t *to = buffer;
     uint32_t produced, filled, i;
 
+    if (console->terminal >= 0)
+        return at_least_none(read(console->terminal, buffer, size));
     chaos__hv_port_clear(console->port);
     produced = __atomic_load_n(&ring->out_produced, __ATOMIC_ACQUIRE);
     filled = produced - console->out_consumed;
@@ -116,6 +214,8 @@ size_t chaos_console_write(struct chaos_console *console, const void *bytes,
     const uint8_t *from = bytes;
     uint32_t consumed, filled, count = 0;
 
+    if (console->terminal >= 0)
+        return at_least_none(write(console->terminal, bytes, size));
     consumed = __atomic_load_n(&ring->in_consumed, __ATOMIC_ACQUIRE);
     filled = console->in_produced - consumed;
     while (filled + count < IN_SIZE && count < size) {

@@ -7,15 +7,42 @@
  */
 #include "create.h"
 
+#include "nodes.h"
+
 #include <time.h>
 
+int chaos__create_learn_mode(const struct chaos_config *config,
+                             const struct chaos__files *files, bool *noxs_r,
+                             const char **why_r, struct chaos_error *err)
+{
+    const bool is_known = files->payload.elf;
+    const bool can = is_known && files->elf.noxs_version > 0;
+    const char *why = "the configuration says so";
+
+    *noxs_r = config->mode == CHAOS__MODE_NOXS;
+    if (*noxs_r && is_known && !can)
+        return chaos__fail(err, CHAOS_EIMAGE,
+                           "registry=\"noxs\": %s does not speak noxs (it has "
+                           "no note that says so); remove the key",
+                           config->kernel);
+    if (config->mode == CHAOS__MODE_AUTO) {
+        *noxs_r = can;
+        why = can        ? "the image has a note that it speaks noxs"
+              : is_known ? "the image has no note that it speaks noxs"
+                         : "the image is compressed; a note in it that it "
+                           "speaks noxs would change that";
+    }
+    if (why_r)
+        *why_r = why;
+    return 0;
+}
+
 static void flavor(const struct chaos_config *config,
-                   const struct chaos__files *files,
                    struct chaos__devices *devices, struct chaos__shell *shell)
 {
     *shell = (struct chaos__shell){
         .type = config->type,
-        .noxs = files->payload.elf && files->elf.noxs_version > 0,
+        .noxs = devices->noxs,
         .vcpus = config->vcpus,
         .memory_kb = config->memory_kb,
         .maxmem_kb = config->maxmem_kb ? config->maxmem_kb : config->memory_kb,
@@ -44,6 +71,20 @@ static int pin(struct chaos *chaos, const struct chaos_config *config,
     return rc;
 }
 
+/* A guest that speaks to XenStore finds its settings there. */
+static int dress_nodes(struct chaos *chaos, const struct chaos_config *config,
+                       struct chaos__slot *slot, struct chaos__shell *shell,
+                       struct chaos_error *err)
+{
+    int rc = chaos__store_ready(chaos, err);
+
+    if (rc < 0)
+        return rc;
+    chaos__nodes_dress(chaos->store, slot, config);
+    chaos__devices_dress(chaos->store, shell->domid, shell->devices);
+    return chaos__store_run(chaos->store, err);
+}
+
 /* What a shell has that is the guest's to choose. */
 static int dress(struct chaos *chaos, const struct chaos_config *config,
                  struct chaos__slot *slot, struct chaos__shell *shell,
@@ -51,6 +92,8 @@ static int dress(struct chaos *chaos, const struct chaos_config *config,
 {
     int rc = chaos__devices_bind(shell->devices, err);
 
+    if (rc == 0 && !shell->noxs)
+        rc = dress_nodes(chaos, config, slot, shell, err);
     if (rc == 0 && slot->has_shell_uuid)
         rc = chaos__hv_domain_set_handle(chaos->hv, shell->domid, config->uuid,
                                          err);
@@ -65,7 +108,7 @@ static int finish_devices(struct chaos *chaos, struct chaos__slot *slot,
 {
     int rc = chaos__create_connect(chaos, slot, shell, err);
 
-    return rc < 0 || !chaos__devices_any(shell->devices)
+    return rc < 0 || !shell->noxs || !chaos__devices_any(shell->devices)
                ? rc
                : chaos__shell_list_devices(chaos->hv, shell, err);
 }
@@ -95,6 +138,7 @@ static void record(struct chaos__slot *slot, const struct chaos_config *config,
     slot->on_poweroff = (uint8_t)config->on_poweroff;
     slot->on_reboot = (uint8_t)config->on_reboot;
     slot->on_crash = (uint8_t)config->on_crash;
+    slot->is_hidden = config->is_hidden;
     slot->created_s = (uint64_t)time(NULL);
 }
 
@@ -197,21 +241,18 @@ static int look(const struct chaos_config *config,
                 struct chaos_error *err)
 {
     /* What is in a compressed kernel may not be known yet. */
-    bool is_known = files->payload.elf;
-    int rc = chaos__devices_open(config, devices, err);
+    bool is_known = files->payload.elf, noxs;
+    int rc = chaos__create_learn_mode(config, files, &noxs, NULL, err);
 
+    if (rc == 0)
+        rc = chaos__devices_open(config, noxs, devices, err);
     if (rc < 0)
         return rc;
-    flavor(config, files, devices, shell);
+    flavor(config, devices, shell);
     if (is_known && flags & CHAOS_CREATE_NOXS && !shell->noxs)
         rc = chaos__fail(err, CHAOS_ENOTSUP,
                          "%s does not speak noxs: nothing could tell when "
                          "the guest is up",
-                         config->kernel);
-    else if (is_known && chaos__devices_any(devices) && !shell->noxs)
-        rc = chaos__fail(err, CHAOS_ENOTSUP,
-                         "%s: vif= and disk= need a kernel that speaks noxs, "
-                         "and this one does not; xl runs it",
                          config->kernel);
     if (rc == 0 && is_known)
         rc = chaos__shell_check(shell, &files->payload, err);
@@ -243,6 +284,24 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
         *domid_r = shell.domid;
     chaos__files_close(&files);
     return rc;
+}
+
+int chaos_guest_registry(struct chaos *chaos, const struct chaos_config *config,
+                         const char **why_r, struct chaos_error *err)
+{
+    struct chaos__files files;
+    bool noxs;
+    int rc = chaos_config_check(config, err);
+
+    if (rc == 0)
+        rc = chaos__files_open(chaos, config, false, &files, err);
+    if (rc < 0)
+        return rc;
+    rc = chaos__create_learn_mode(config, &files, &noxs, why_r, err);
+    chaos__files_close(&files);
+    if (rc < 0)
+        return rc;
+    return noxs ? CHAOS_REGISTRY_NOXS : CHAOS_REGISTRY_XENSTORE;
 }
 
 int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,

@@ -76,6 +76,15 @@ int chaos__files_open(struct chaos *chaos, const struct chaos_config *config,
                       struct chaos_error *err);
 void chaos__files_close(struct chaos__files *files);
 
+/*
+ * How the guest of a configuration finds its devices: as that says, or as its
+ * image does.  *why_r, if not NULL, is a few words about it.  CHAOS_EIMAGE when
+ * the image cannot do what the configuration says.  The files need be open.
+ */
+int chaos__create_learn_mode(const struct chaos_config *config,
+                             const struct chaos__files *files, bool *noxs_r,
+                             const char **why_r, struct chaos_error *err);
+
 /* Keeps the configuration with what a restart needs: MACs that were made for
  * the guest, and paths that lead there from any directory. */
 int chaos__keep_config(struct chaos *chaos, const struct chaos_config *config,

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "control.h"
+#include "nodes.h"
 #include "noxs/abi/noxs.h"
 #include "uuid.h"
 
@@ -92,6 +93,8 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
     struct chaos_config *config;
     uint8_t uuid_was[CHAOS__HANDLE_SIZE];
     const uint32_t domid = slot->domid;
+    const bool was_published = slot->is_published;
+    uint32_t successor;
     struct chaos_error why;
     int rc = read_config(chaos, slot, &config, err);
 
@@ -108,7 +111,9 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
         !chaos__await_gone(chaos, domid, uuid_was))
         config->has_uuid = false;
     if (rc == 0)
-        rc = chaos__guest_create(chaos, config, 0, NULL, &why);
+        rc = chaos__guest_create(chaos, config, 0, &successor, &why);
+    if (rc == 0 && was_published)
+        chaos_guest_publish(chaos, successor, NULL);
     if (rc < 0)
         chaos__log(chaos, CHAOS_LOG_WARNING, "restarting %s: %s", config->name,
                    why.message);
@@ -157,11 +162,55 @@ static bool request_for(enum chaos_guest_end how, uint32_t *request_r)
     }
 }
 
+/* What Linux' drivers/xen/manage.c takes, and others after it. */
+static const char *word_for(enum chaos_guest_end how)
+{
+    switch ((unsigned)how) {
+    case CHAOS_END_POWEROFF:
+        return "poweroff";
+    case CHAOS_END_REBOOT:
+        return "reboot";
+    case CHAOS_END_SUSPEND:
+        return "suspend";
+    case CHAOS_END_HALT:
+        return "halt";
+    default:
+        return NULL;
+    }
+}
+
+static int ask_by_store(struct chaos *chaos, const struct chaos__slot *slot,
+                        const char *word, struct chaos_error *err)
+{
+    int rc = chaos__store_ready(chaos, err);
+
+    return rc < 0 ? rc : chaos__nodes_ask(chaos->store, slot, word, err);
+}
+
+static int ask_by_page(struct chaos *chaos, const struct chaos__slot *slot,
+                       uint32_t request, struct chaos_error *err)
+{
+    struct chaos__control control;
+    int rc;
+
+    if (!slot->control_frame)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "guest %s was recovered, and where a PV guest has "
+                           "its control page is not known any more; chaos "
+                           "destroy ends it",
+                           slot->name);
+    rc = chaos__control_open(chaos->hv, slot, &control, err);
+    if (rc < 0)
+        return rc;
+    rc = chaos__control_request(&control, request, 0, NULL, err);
+    chaos__control_close(&control);
+    return rc;
+}
+
 int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
                          enum chaos_guest_end how, struct chaos_error *err)
 {
     struct chaos__hv_domain domain;
-    struct chaos__control control;
     struct chaos__slot *slot;
     uint32_t request;
     int rc;
@@ -171,18 +220,10 @@ int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
                            "a guest can be asked to power off, to reboot, to "
                            "suspend or to halt");
     rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
-    if (rc == 0 && !slot->control_frame)
-        rc = chaos__fail(err, CHAOS_ENOTSUP,
-                         "guest %s does not speak noxs and cannot be asked; "
-                         "chaos destroy ends it",
-                         slot->name);
-    if (rc == 0)
-        rc = chaos__control_open(chaos->hv, slot, &control, err);
     if (rc < 0)
         return rc;
-    rc = chaos__control_request(&control, request, 0, NULL, err);
-    chaos__control_close(&control);
-    return rc;
+    return slot->store_frame ? ask_by_store(chaos, slot, word_for(how), err)
+                             : ask_by_page(chaos, slot, request, err);
 }
 
 /* ------------------------------------------------------------- waiting */

@@ -2,6 +2,7 @@
 /* Finding guests, reading what they are, and the short operations on them. */
 #include "guest.h"
 
+#include "nodes.h"
 #include "uuid.h"
 
 #include <stdio.h>
@@ -398,5 +399,8 @@ int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
         rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
     if (rc == 0)
         rc = chaos__registry_rename(chaos->registry, slot, name, err);
-    return rc;
+    if (rc < 0 || !(slot->store_frame || slot->is_published))
+        return rc;
+    rc = chaos__store_ready(chaos, err);
+    return rc < 0 ? rc : chaos__nodes_rename(chaos->store, slot, err);
 }

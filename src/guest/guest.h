@@ -23,6 +23,12 @@ int chaos__ready(struct chaos *chaos, struct chaos_error *err);
 /* Opens Xen alone if it is not open yet. */
 int chaos__hv_ready(struct chaos *chaos, struct chaos_error *err);
 
+/* Whether XenStore has, or may have, something of the slot's domain. */
+static inline bool chaos__has_nodes(const struct chaos__slot *slot)
+{
+    return slot->first_device || slot->store_frame || slot->is_published;
+}
+
 /* Opens XenStore if it is not open yet, or no longer of use. */
 int chaos__store_ready(struct chaos *chaos, struct chaos_error *err);
 

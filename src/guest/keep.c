@@ -17,8 +17,9 @@ static char *absolute(const char *path)
     return asprintf(&whole, "%s/%s", directory, path) < 0 ? NULL : whole;
 }
 
-/* A copy of a configuration, complete for a restart: UUID and MACs are the same
- * then, and paths lead there from any directory.  What it has of its own: */
+/* A copy of a configuration, complete for a restart: UUID, MACs and the way to
+ * its devices are the same then, and paths lead there from any directory.  What
+ * it has of its own: */
 static void release_kept(struct chaos_config *kept)
 {
     unsigned i;
@@ -69,6 +70,7 @@ int chaos__keep_config(struct chaos *chaos, const struct chaos_config *config,
     /* And whose it is, for chaos_recover(). */
     kept.has_uuid = true;
     memcpy(kept.uuid, slot->uuid, sizeof(kept.uuid));
+    kept.mode = devices->noxs ? CHAOS__MODE_NOXS : CHAOS__MODE_XENSTORE;
     if (complete(&kept, config, devices))
         rc = chaos_config_format(&kept, &text, err);
     else

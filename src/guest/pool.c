@@ -32,22 +32,22 @@ static int find(struct chaos *chaos, const char *name,
 
 /* --------------------------------------------------------- what there is */
 
-/* Whether the kernel speaks noxs; a flavor need not have one. */
+/* Whether guests are to use noxs; a flavor need not have a kernel. */
 static int learn_noxs(struct chaos *chaos, const struct chaos_config *config,
                       bool *noxs_r, struct chaos_error *err)
 {
     struct chaos__files files;
     int rc;
 
-    *noxs_r = true;
+    *noxs_r = config->mode != CHAOS__MODE_XENSTORE;
     if (!config->kernel)
         return 0;
     rc = chaos__files_open(chaos, config, true, &files, err);
     if (rc < 0)
         return rc;
-    *noxs_r = files.payload.elf && files.elf.noxs_version > 0;
+    rc = chaos__create_learn_mode(config, &files, noxs_r, NULL, err);
     chaos__files_close(&files);
-    return 0;
+    return rc;
 }
 
 int chaos_pool_add(struct chaos *chaos, const struct chaos_config *config,
@@ -63,11 +63,6 @@ int chaos_pool_add(struct chaos *chaos, const struct chaos_config *config,
     int rc = learn_noxs(chaos, config, &noxs, err);
 
     _Static_assert(CHAOS__POOL_NAME_SIZE == CHAOS_POOL_NAME_MAX + 1, "names");
-    if (rc == 0 && !noxs && (config->vif_count || config->disk_count))
-        rc = chaos__fail(err, CHAOS_ENOTSUP,
-                         "%s: vif= and disk= need a kernel that speaks noxs, "
-                         "and this one does not",
-                         config->kernel);
     if (rc == 0 && name)
         rc = chaos__config_check_name(name, err);
     if (rc == 0 && name && !*name)
@@ -209,7 +204,8 @@ static int make_shell(struct chaos *chaos, const struct plan *plan,
     int rc = chaos__uuid_make(uuid, err);
 
     if (rc == 0)
-        rc = chaos__devices_open(plan->config, &devices, err);
+        rc =
+            chaos__devices_open(plan->config, plan->flavor.noxs, &devices, err);
     if (rc < 0)
         return rc;
     rc = chaos__registry_reserve(chaos->registry, NULL, uuid, &slot, NULL, err);

@@ -7,6 +7,7 @@
 #include "create.h"
 
 #include "devices.h"
+#include "nodes.h"
 
 #include <string.h>
 
@@ -38,8 +39,11 @@ static void forget_predecessor(struct chaos *chaos, uint32_t domid)
         return;
     }
     /* The nodes under this domid are its, as the new domain has none yet. */
-    if (slot->first_device && chaos__store_ready(chaos, NULL) == 0)
-        chaos__devices_remove(chaos->store, domid, NULL);
+    if (chaos__has_nodes(slot) && chaos__store_ready(chaos, NULL) == 0) {
+        chaos__devices_remove(chaos->store, domid);
+        chaos__nodes_remove(chaos->store, slot);
+        chaos__store_run(chaos->store, NULL);
+    }
     chaos__guest_look(chaos, slot, &domain, NULL);
 }
 
@@ -65,12 +69,26 @@ static int make_domain(struct chaos *chaos, const struct chaos_config *config,
     return chaos__registry_set_domid(chaos->registry, slot, shell->domid, err);
 }
 
-static int connect_devices(struct chaos *chaos, struct chaos__slot *slot,
-                           struct chaos__shell *shell, struct chaos_error *err)
+/* Queues what XenStore has to know of a guest that speaks to it. */
+static void queue_nodes(struct chaos *chaos, const struct chaos_config *config,
+                        struct chaos__slot *slot,
+                        const struct chaos__shell *shell)
+{
+    slot->store_frame = shell->store_frame;
+    slot->store_port = shell->store_port;
+    chaos__nodes_make(chaos->store, shell, slot->uuid);
+    if (config->name) /* it is not for a pool */
+        chaos__nodes_dress(chaos->store, slot, config);
+}
+
+static int connect_devices(struct chaos *chaos,
+                           const struct chaos_config *config,
+                           struct chaos__slot *slot, struct chaos__shell *shell,
+                           struct chaos_error *err)
 {
     int rc;
 
-    if (!chaos__devices_any(shell->devices))
+    if (shell->noxs && !chaos__devices_any(shell->devices))
         return 0;
     rc = chaos__store_ready(chaos, err);
     if (rc == 0)
@@ -78,10 +96,12 @@ static int connect_devices(struct chaos *chaos, struct chaos__slot *slot,
             chaos__devices_attach(shell->devices, first_loop(chaos, slot), err);
     if (rc == 0)
         rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
-    if (rc == 0)
-        rc = chaos__devices_connect(chaos->store, shell->domid, shell->devices,
-                                    err);
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (!shell->noxs)
+        queue_nodes(chaos, config, slot, shell);
+    return chaos__devices_connect(chaos->store, shell->domid, shell->devices,
+                                  err);
 }
 
 int chaos__create_prepare(struct chaos *chaos,
@@ -96,7 +116,7 @@ int chaos__create_prepare(struct chaos *chaos,
     if (rc == 0)
         rc = chaos__shell_prepare(chaos->hv, shell, err);
     if (rc == 0)
-        rc = connect_devices(chaos, slot, shell, err);
+        rc = connect_devices(chaos, config, slot, shell, err);
     return rc;
 }
 
@@ -127,6 +147,8 @@ void chaos__create_record(struct chaos__slot *slot,
     slot->control_frame = shell->control_frame;
     slot->control_port = shell->control_port;
     slot->device_frame = shell->device_frame;
+    slot->store_frame = shell->store_frame;
+    slot->store_port = shell->store_port;
     slot->maker = chaos__shell_maker();
     slot->vcpu_header_size = shell->header.size;
     memcpy(slot->vcpu_header, shell->header.bytes, sizeof(slot->vcpu_header));

@@ -6,6 +6,7 @@
  */
 #include "recover.h"
 
+#include "nodes.h"
 #include "uuid.h"
 
 #include <stdio.h>
@@ -135,9 +136,9 @@ static bool is_shell(const struct chaos__hv_domain *domain)
  * ports it can, but they are its own whatever they are.  The control page
  * lies below the device page (src/build/pvh.c).  Those of a PV guest are
  * written down nowhere. */
-static int find_pages(struct chaos *chaos,
-                      const struct chaos__hv_domain *domain,
-                      struct chaos__slot *slot, struct chaos_error *err)
+static int find_noxs_pages(struct chaos *chaos,
+                           const struct chaos__hv_domain *domain,
+                           struct chaos__slot *slot, struct chaos_error *err)
 {
     uint64_t console = 0, console_port = 0, devices = 0, control_port = 0;
     uint32_t domid = domain->domid;
@@ -166,6 +167,25 @@ static int find_pages(struct chaos *chaos,
         slot->control_port = (uint32_t)control_port;
     }
     return 0;
+}
+
+/* A guest that speaks to XenStore has nodes for that, which it cannot change.
+ */
+static int find_pages(struct chaos *chaos,
+                      const struct chaos__hv_domain *domain,
+                      const struct chaos_config *config,
+                      struct chaos__slot *slot, struct chaos_error *err)
+{
+    int rc = 0;
+
+    if (config && config->mode == CHAOS__MODE_NOXS)
+        return find_noxs_pages(chaos, domain, slot, err);
+    rc = chaos__store_ready(chaos, err);
+    if (rc == 0)
+        rc = chaos__nodes_find(chaos->store, slot, err);
+    return rc < 0 || slot->store_frame
+               ? rc
+               : find_noxs_pages(chaos, domain, slot, err);
 }
 
 static void fill_slot(struct chaos__slot *slot,
@@ -230,7 +250,7 @@ static int recover_guest(struct work *work,
 
     fill_slot(&wanted, domain, config, kept);
     memcpy(entry->name, wanted.name, sizeof(entry->name));
-    rc = find_pages(work->chaos, domain, &wanted, err);
+    rc = find_pages(work->chaos, domain, config, &wanted, err);
     if (rc == 0)
         rc = adopt(work->chaos, &wanted, kept ? kept->number : 0, &slot, err);
     if (rc < 0)
@@ -254,9 +274,11 @@ static int end_shell(struct work *work, const struct chaos__hv_domain *domain,
 
     entry->what = CHAOS_RECOVERED_SHELL;
     fill_slot(&wanted, domain, NULL, NULL);
+    rc = find_pages(work->chaos, domain, NULL, &wanted, err);
     wanted.name[0] = '\0';
     /* First what its slot will not tell. */
-    rc = chaos__recover_remove(work->chaos, domain->domid, entry, err);
+    if (rc == 0)
+        rc = chaos__recover_remove(work->chaos, &wanted, entry, err);
     if (rc == 0)
         rc = chaos__registry_adopt(work->chaos->registry, &wanted, 0, &slot,
                                    err);
@@ -264,12 +286,12 @@ static int end_shell(struct work *work, const struct chaos__hv_domain *domain,
 }
 
 /* A UUID that the user chose may be another toolstack's domain's by now: those
- * have a name in XenStore. */
+ * have a name in XenStore, and not our mark. */
 static int is_foreign(struct chaos *chaos,
                       const struct chaos__hv_domain *domain,
                       struct chaos_error *err)
 {
-    char path[64], name[8];
+    char path[64], name[8], mark[8];
     int rc = chaos__uuid_is_ours(domain->handle)
                  ? 0
                  : chaos__store_ready(chaos, err);
@@ -278,8 +300,11 @@ static int is_foreign(struct chaos *chaos,
         return rc;
     snprintf(path, sizeof(path), "/local/domain/%u/name", domain->domid);
     chaos__store_read(chaos->store, path, name, sizeof(name));
+    snprintf(path, sizeof(path), "/local/domain/%u/" CHAOS__NODE_MARK,
+             domain->domid);
+    chaos__store_read(chaos->store, path, mark, sizeof(mark));
     rc = chaos__store_run(chaos->store, err);
-    return rc < 0 ? rc : *name != '\0';
+    return rc < 0 ? rc : *name && !*mark;
 }
 
 /* Whether it is still there, and still what it was when all were listed. */

@@ -17,8 +17,9 @@ int chaos__recover_devices(struct chaos *chaos, struct chaos__slot *slot,
                            struct chaos_recovered *note,
                            struct chaos_error *err);
 
-/* Takes away what devices XenStore has of a domain; `note` counts them. */
-int chaos__recover_remove(struct chaos *chaos, uint32_t domid,
+/* Takes away what XenStore has of a domain, of which a slot need not know;
+ * `note` counts the devices. */
+int chaos__recover_remove(struct chaos *chaos, const struct chaos__slot *slot,
                           struct chaos_recovered *note,
                           struct chaos_error *err);
 

@@ -4,6 +4,7 @@
 #include "recover.h"
 
 #include "device/found.h"
+#include "nodes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -146,9 +147,11 @@ static void count_one(struct chaos_recovered *note,
         note->disks++;
 }
 
-int chaos__recover_remove(struct chaos *chaos, uint32_t domid,
+int chaos__recover_remove(struct chaos *chaos, const struct chaos__slot *slot,
                           struct chaos_recovered *note, struct chaos_error *err)
 {
+    const uint32_t domid = slot->domid;
+
     struct chaos__device_name names[CHAOS__FOUND_MAX];
     struct chaos__found found[CHAOS__FOUND_MAX];
     int count, i, rc = chaos__store_ready(chaos, err);
@@ -165,7 +168,11 @@ int chaos__recover_remove(struct chaos *chaos, uint32_t domid,
     if (count > 0)
         rc = chaos__devices_calm(chaos->store, domid, names, (unsigned)count,
                                  err);
-    return rc < 0 ? rc : chaos__devices_remove(chaos->store, domid, err);
+    if (rc < 0)
+        return rc;
+    chaos__devices_remove(chaos->store, domid);
+    chaos__nodes_remove(chaos->store, slot);
+    return chaos__store_run(chaos->store, err);
 }
 
 int chaos__recover_devices(struct chaos *chaos, struct chaos__slot *slot,

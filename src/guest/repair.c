@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "devices.h"
+#include "nodes.h"
 
 #include <string.h>
 #include <time.h>
@@ -104,25 +105,50 @@ static int is_anothers(struct chaos *chaos, const struct chaos__slot *slot,
     return !chaos__slot_is_of(slot, domain.handle);
 }
 
-/* Takes the devices away, so that the back ends let go of the domain, or what
- * they have written since.  `is_starting`: they are waited for first. */
-static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
-                          bool is_starting, struct chaos_error *err)
+/* Waits for back ends that are starting. */
+static int calm_devices(struct chaos *chaos, const struct chaos__slot *slot,
+                        struct chaos_error *err)
 {
     struct chaos__device_name names[CHAOS__VIFS_MAX + CHAOS__DISKS_MAX];
+    unsigned count = chaos__devices_recorded(chaos->registry, slot, names);
+
+    /* It must not connect to another one meanwhile. */
+    if (slot->store_frame)
+        chaos__hv_domain_pause(chaos->hv, slot->domid, NULL);
+    return count == 0 ? 0
+                      : chaos__devices_calm(chaos->store, slot->domid, names,
+                                            count, err);
+}
+
+/* Takes the devices away, so that the back ends let go of the domain, or what
+ * they have written since, and all else that XenStore has of it.
+ * `is_starting`: back ends are waited for first. */
+static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
+                        bool is_starting, struct chaos_error *err)
+{
     int rc;
 
-    if (!slot->first_device || slot->domid == CHAOS__NO_DOMID)
+    if (!chaos__has_nodes(slot) || slot->domid == CHAOS__NO_DOMID)
         return 0;
     rc = is_anothers(chaos, slot, err);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     rc = chaos__store_ready(chaos, err);
     if (rc == 0 && is_starting)
-        rc = chaos__devices_calm(
-            chaos->store, slot->domid, names,
-            chaos__devices_recorded(chaos->registry, slot, names), err);
-    return rc < 0 ? rc : chaos__devices_remove(chaos->store, slot->domid, err);
+        rc = calm_devices(chaos, slot, err);
+    if (rc < 0)
+        return rc;
+    if (slot->first_device)
+        chaos__devices_remove(chaos->store, slot->domid);
+    chaos__nodes_remove(chaos->store, slot);
+    return chaos__store_run(chaos->store, err);
+}
+
+/* Whether its back ends may be starting: those of a guest that connects to them
+ * by itself may at any time. */
+static bool may_start(const struct chaos__slot *slot)
+{
+    return slot->first_device && (!slot->are_connected || slot->store_frame);
 }
 
 /* Whether something is true of one of the slot's devices. */
@@ -206,11 +232,21 @@ static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
            any_device(chaos, slot, is_held);
 }
 
-/* Nothing of it is there any more, but what back ends have written late. */
+/* Whether XenStore has its name and nothing else.  That can wait, and is not
+ * waited for. */
+static bool has_name_alone(const struct chaos__slot *slot)
+{
+    return slot->is_published && !slot->first_device;
+}
+
+/* Nothing of it is there any more, but what back ends have written late, and
+ * its name. */
 static int finish(struct chaos *chaos, struct chaos__slot *slot,
                   struct chaos_error *err)
 {
-    int rc = slot->writes_late ? remove_devices(chaos, slot, false, err) : 0;
+    int rc = slot->writes_late || has_name_alone(slot)
+                 ? remove_nodes(chaos, slot, false, err)
+                 : 0;
 
     return rc < 0 ? rc : chaos__registry_free(chaos->registry, slot, err);
 }
@@ -221,8 +257,8 @@ static int let_go(struct chaos *chaos, struct chaos__slot *slot,
 {
     int rc;
 
-    slot->writes_late = !slot->are_connected || is_resizing(chaos, slot);
-    rc = lingers(chaos, slot, err);
+    slot->writes_late = may_start(slot) || is_resizing(chaos, slot);
+    rc = has_name_alone(slot) ? 1 : lingers(chaos, slot, err);
     if (rc == 0)
         return finish(chaos, slot, err);
     if (rc < 0)
@@ -243,8 +279,9 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
-    devices_rc =
-        rc == 0 ? remove_devices(chaos, slot, !slot->are_connected, err) : 0;
+    devices_rc = rc == 0 && !has_name_alone(slot)
+                     ? remove_nodes(chaos, slot, may_start(slot), err)
+                     : 0;
     if (rc == 0)
         rc = find_domain(chaos, slot, &domid, devices_rc < 0 ? NULL : err);
     if (rc > 0)

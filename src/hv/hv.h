@@ -207,9 +207,11 @@ int chaos__hv_unpack_kernel(struct chaos__hv *hv, const void *image,
 
 /* Grants */
 
-/* References below are Xen's tools': GNTTAB_NR_RESERVED_ENTRIES,
- * public/grant_table.h. */
+/* References below are Xen's tools': GNTTAB_NR_RESERVED_ENTRIES, and which they
+ * use of them: GNTTAB_RESERVED_*, public/grant_table.h. */
 #define CHAOS__GRANT_FIRST 8u
+#define CHAOS__GRANT_CONSOLE 0u
+#define CHAOS__GRANT_STORE 1u
 #define CHAOS__GRANTS_PER_FRAME                                                \
     512u /* of version 1: a page of 8 bytes each                               \
           */

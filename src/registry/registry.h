@@ -76,7 +76,9 @@ struct chaos__slot {
     uint32_t writes_late;  /* LINGERING: a back end may write nodes again */
     uint32_t store_port;   /* xenstore guests: the guest's end */
     uint64_t store_frame;  /* xenstore guests; 0: it does not use XenStore */
-    uint8_t reserved[56];
+    uint32_t is_hidden;    /* its name is not for XenStore ... */
+    uint32_t is_published; /* noxs guests: ... or is there, or soon will be */
+    uint8_t reserved[48];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may

@@ -73,7 +73,7 @@ void loading_shape(enum chaos__type type, uint64_t memory_kb, unsigned vcpus,
 {
     loading.shell.type = type;
     loading.shell.devices = &loading.devices;
-    loading.shell.noxs = noxs;
+    loading.shell.noxs = loading.devices.noxs = noxs;
     loading.shell.vcpus = vcpus;
     loading.shell.memory_kb = loading.shell.maxmem_kb = memory_kb;
 }

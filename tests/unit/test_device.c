@@ -574,9 +574,8 @@ static void refuses_at_once(void **state)
     refused(text, CHAOS_EINVAL, "disk xvdb");
     snprintf(text, sizeof(text), "disk=['%s,raw,xvda,r']", world->directory);
     refused(text, CHAOS_EINVAL, "disk xvda");
-    refused_type("pvh", world->plain_kernel, vif_and_vbd, CHAOS_ENOTSUP,
-                 "noxs");
-    refused_type("pv", world->plain_kernel, vif_and_vbd, CHAOS_ENOTSUP, "noxs");
+    refused_type("pvh", world->plain_kernel, "registry='noxs'", CHAOS_EIMAGE,
+                 "does not speak noxs");
     fake_backend_set_mood(FAKE_VBD, FAKE_BACKEND_ABSENT);
     refused(vif_and_vbd, CHAOS_EFAILED, "no module for vbd");
     fake_backend_set_mood(FAKE_VIF, FAKE_BACKEND_ABSENT);

@@ -171,6 +171,7 @@ static void writes_the_example(void **state)
     struct chaos_config config = { .vifs = &vif, .disks = &disk };
     struct chaos__devices devices = {
         .config = &config,
+        .noxs = true,
         .net_count = 1,
         .block_count = 1,
         .nets = { { .mac = { 0x00, 0x16, 0x3e, 1, 2, 3 },

@@ -131,17 +131,23 @@ static void shared_pages_are_clear(void **state)
     assert_int_equal(devices.control_frame, shell->control_frame);
 }
 
-/* Its page for XenStore is empty, and nothing leads to it. */
+/* Its page for XenStore is empty; it and the console's were known, and granted,
+ * before it was loaded. */
 static void without_noxs(void **state)
 {
     uint8_t page[PAGE];
 
     (void)state;
-    loading.shell.noxs = false;
+    loading.shell.noxs = loading.devices.noxs = false;
     loading_use(&support_kernel, "");
     start();
     assert_int_equal(loading.shell.control_frame, 0);
-    assert_int_equal(loading_domain().store_port, 0);
+    assert_int_equal(loading_domain().store_port, loading.shell.store_port);
+    assert_int_equal(loading_domain().store_frame, loading.shell.store_frame);
+    assert_int_equal(loading_domain().grants[CHAOS__GRANT_STORE].frame,
+                     loading.shell.store_frame);
+    assert_int_equal(loading_domain().grants[CHAOS__GRANT_CONSOLE].frame,
+                     loading.shell.console_frame);
     assert_true(fake_hv_read(loading.shell.domid,
                              loading_domain().store_frame * PAGE, page, PAGE));
     assert_zero(page, PAGE);

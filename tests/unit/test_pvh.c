@@ -199,22 +199,34 @@ static void shared_pages(void **state)
     assert_false(is_ram(now.params[CHAOS__HV_IDENT_PT], PAGE));
 }
 
-/* Without noxs nothing must look like XenStore or a device page. */
-static void no_device_page_without_noxs(void **state)
+/* XenStore's page is empty, and it and the console's are granted. */
+static void store_page_without_noxs(void **state)
 {
+    uint8_t page[PAGE];
     struct fake_hv_domain now;
 
     (void)state;
     loading_shape(CHAOS__TYPE_PVH, 4096, 1, false);
     loading_prepare();
     now = loading_domain();
-    assert_false(now.has_param[CHAOS__HV_STORE_PFN]);
-    assert_false(now.has_param[CHAOS__HV_STORE_PORT]);
-    assert_true(now.has_param[CHAOS__HV_CONSOLE_PFN]);
+    assert_int_equal(now.params[CHAOS__HV_STORE_PFN],
+                     loading.shell.store_frame);
+    assert_int_equal(now.params[CHAOS__HV_STORE_PORT],
+                     loading.shell.store_port);
+    assert_false(is_ram(loading.shell.store_frame * PAGE, PAGE));
+    peek(loading.shell.store_frame * PAGE, page, PAGE);
+    for (size_t i = 0; i < PAGE; i++)
+        assert_int_equal(page[i], 0);
+    assert_int_equal(now.grants[CHAOS__GRANT_STORE].frame,
+                     loading.shell.store_frame);
+    assert_int_equal(now.grants[CHAOS__GRANT_CONSOLE].frame,
+                     loading.shell.console_frame);
     assert_int_equal(loading.shell.control_frame, 0);
     assert_int_equal(now.ports[loading.shell.console_port].state,
                      FAKE_HV_PORT_UNBOUND);
-    assert_int_equal(fake_hv_count(FAKE_HV_PORT_ALLOC), 1);
+    assert_int_equal(now.ports[loading.shell.store_port].state,
+                     FAKE_HV_PORT_UNBOUND);
+    assert_int_equal(fake_hv_count(FAKE_HV_PORT_ALLOC), 2);
 }
 
 /* ------------------------------------------------------------------ ACPI */
@@ -543,7 +555,7 @@ int main(void)
         TEST(memory_map_of_large_guest),
         TEST(largest_low_guest),
         TEST(shared_pages),
-        TEST(no_device_page_without_noxs),
+        TEST(store_page_without_noxs),
         TEST(acpi_without_noxs),
         TEST(no_acpi_with_noxs),
         TEST(loads_image),

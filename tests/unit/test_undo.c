@@ -26,6 +26,12 @@ struct flavor {
 static const struct flavor flavors[] = {
     { .type = "pvh", .more = "" },
     { .type = "pvh", .more = "", .plain = true },
+    { .type = "pvh",
+      .more = "",
+      .plain = true,
+      .devices = true,
+      .eager = true },
+    { .type = "pv", .more = "", .plain = true, .devices = true },
     { .type = "pvh", .more = "", .packed = true },
     { .type = "pvh", .more = "vcpus=2\ncpus=\"0-1\"\n", .ramdisk = true },
     { .type = "pvh",

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+#include "nodes.h"
+
+#include "config/keys.h"
+#include "store/directory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* LIBXL_XENCONSOLE_LIMIT: bytes that xenconsoled keeps for a slow reader. */
+#define CONSOLE_LIMIT 1048576
+
+#define BACKEND_CONSOLE "/local/domain/0/backend/console"
+
+struct path {
+    char text[96];
+};
+
+static struct path path(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+static struct path path(const char *format, ...)
+{
+    struct path made;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(made.text, sizeof(made.text), format, args);
+    va_end(args);
+    return made;
+}
+
+static struct path vm_path(const uint8_t uuid[CHAOS__SLOT_UUID_SIZE])
+{
+    char text[CHAOS__UUID_TEXT_MAX];
+
+    chaos__uuid_format(uuid, text);
+    return path("/vm/%s", text);
+}
+
+/* ----------------------------------------------------------------- making */
+
+/* A directory of dom0's that the guest may read; so may it what comes below. */
+static void make_readable(struct chaos__store *store, const char *directory,
+                          uint32_t domid)
+{
+    chaos__store_make(store, directory);
+    chaos__store_allow(store, directory, 0, domid);
+}
+
+/* What the guest writes to. */
+static void make_writable(struct chaos__store *store, const char *home,
+                          uint32_t domid)
+{
+    static const char *const nodes[] = {
+        "attr",
+        "control/feature-poweroff",
+        "control/feature-reboot",
+        "control/feature-suspend",
+        "control/shutdown",
+        "control/sysrq",
+        "data",
+        "device/suspend/event-channel",
+        "drivers",
+        "error",
+        "feature",
+    };
+
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
+        chaos__store_set_access(store, home, nodes[i], domid,
+                                CHAOS__STORE_NOBODY);
+}
+
+static void make_console(struct chaos__store *store,
+                         const struct chaos__shell *shell)
+{
+    const uint32_t domid = shell->domid;
+    const struct path front = path("/local/domain/%u/console", domid);
+    const struct path back = path(BACKEND_CONSOLE "/%u/0", domid);
+    const struct path libxl = path("/libxl/%u/device/console/0", domid);
+    const char *const copies[] = { back.text, libxl.text };
+
+    chaos__store_set(store, front.text, "backend", back.text);
+    chaos__store_set_number(store, front.text, "backend-id", 0);
+    chaos__store_set_number(store, front.text, "limit", CONSOLE_LIMIT);
+    chaos__store_set(store, front.text, "type", "xenconsoled");
+    chaos__store_set(store, front.text, "output", "pty");
+    chaos__store_set(store, front.text, "tty", "");
+    chaos__store_set_number(store, front.text, "port", shell->console_port);
+    chaos__store_set_number(store, front.text, "ring-ref",
+                            shell->console_frame);
+
+    make_readable(store, back.text, domid);
+    chaos__store_set(store, libxl.text, "backend", back.text);
+    for (size_t i = 0; i < 2; i++) {
+        chaos__store_set(store, copies[i], "frontend", front.text);
+        chaos__store_set_number(store, copies[i], "frontend-id", domid);
+        chaos__store_set_number(store, copies[i], "online", 1);
+        chaos__store_set_number(store, copies[i], "state", 1);
+        chaos__store_set(store, copies[i], "protocol", "vt100");
+    }
+}
+
+/* KiB, as all that a balloon driver looks at. */
+static void make_memory(struct chaos__store *store, const char *home,
+                        const struct chaos__shell *shell)
+{
+    chaos__store_set_number(store, home, "memory/static-max", shell->maxmem_kb);
+    chaos__store_set_number(store, home, "memory/target", shell->memory_kb);
+    chaos__store_set_number(store, home, "memory/videoram", 0);
+}
+
+static void make_cpus(struct chaos__store *store, const char *home,
+                      const struct chaos__shell *shell)
+{
+    for (unsigned i = 0; i < shell->vcpus; i++) {
+        const struct path node = path("cpu/%u/availability", i);
+
+        chaos__store_set(store, home, node.text, "online");
+    }
+}
+
+static void make_libxl(struct chaos__store *store,
+                       const struct chaos__shell *shell)
+{
+    const struct path libxl = path("/libxl/%u", shell->domid);
+
+    chaos__store_set(store, libxl.text, "dm-version", "qemu_xen");
+    chaos__store_set(store, libxl.text, "type",
+                     shell->type == CHAOS__TYPE_PVH ? "pvh" : "pv");
+}
+
+void chaos__nodes_make(struct chaos__store *store,
+                       const struct chaos__shell *shell,
+                       const uint8_t uuid[CHAOS__SLOT_UUID_SIZE])
+{
+    const uint32_t domid = shell->domid;
+    const struct path home = path("/local/domain/%u", domid);
+    const struct path vm = vm_path(uuid);
+
+    make_readable(store, home.text, domid);
+    make_readable(store, vm.text, domid);
+    chaos__store_set(store, home.text, "vm", vm.text);
+    chaos__store_set_number(store, home.text, "domid", domid);
+    chaos__store_set(store, home.text, CHAOS__NODE_MARK, "chaos");
+    make_writable(store, home.text, domid);
+    chaos__store_set_number(
+        store, home.text, "control/platform-feature-multiprocessor-suspend", 1);
+    chaos__store_set_number(store, home.text,
+                            "control/platform-feature-xs_reset_watches", 1);
+    make_memory(store, home.text, shell);
+    make_cpus(store, home.text, shell);
+    make_console(store, shell);
+    make_libxl(store, shell);
+    chaos__store_set_number(store, home.text, "store/port", shell->store_port);
+    chaos__store_set_number(store, home.text, "store/ring-ref",
+                            shell->store_frame);
+    /* xenconsoled looks at the console's nodes when it hears of this. */
+    chaos__store_introduce(store, domid, shell->store_frame, shell->store_port);
+}
+
+/* ---------------------------------------------------------------- dressing */
+
+static void dress_image(struct chaos__store *store, const char *vm,
+                        const struct chaos_config *config)
+{
+    char *line = chaos__config_command_line(config);
+
+    chaos__store_set(store, vm, "image/ostype", "linux");
+    chaos__store_set(store, vm, "image/kernel", config->kernel);
+    if (config->ramdisk)
+        chaos__store_set(store, vm, "image/ramdisk", config->ramdisk);
+    if (line)
+        chaos__store_set(store, vm, "image/cmdline", line);
+    free(line);
+}
+
+void chaos__nodes_dress(struct chaos__store *store,
+                        const struct chaos__slot *slot,
+                        const struct chaos_config *config)
+{
+    const struct path home = path("/local/domain/%u", slot->domid);
+    const struct path vm = vm_path(slot->uuid);
+    char uuid[CHAOS__UUID_TEXT_MAX];
+    struct timespec now;
+
+    chaos__uuid_format(slot->uuid, uuid);
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (slot->has_shell_uuid) {
+        chaos__store_remove(store, vm_path(slot->shell_uuid).text);
+        make_readable(store, vm.text, slot->domid);
+        chaos__store_set(store, home.text, "vm", vm.text);
+    }
+    chaos__store_set(store, home.text, "name", config->name);
+    chaos__store_set(store, vm.text, "name", config->name);
+    chaos__store_set(store, vm.text, "uuid", uuid);
+    chaos__store_set_text(store, vm.text, "start_time", "%lld.%02ld",
+                          (long long)now.tv_sec, now.tv_nsec / 10000000);
+    /* xl tells it of PV guests alone. */
+    if (config->type == CHAOS__TYPE_PV)
+        dress_image(store, vm.text, config);
+}
+
+/* ----------------------------------------------------------------- finding */
+
+int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
+                      struct chaos_error *err)
+{
+    static const char *const names[] = { "store/ring-ref", "store/port",
+                                         "console/ring-ref", "console/port" };
+    const struct path home = path("/local/domain/%u", slot->domid);
+    char numbers[4][24], name[sizeof(slot->name)];
+    int rc;
+
+    for (size_t i = 0; i < 4; i++)
+        chaos__store_read(store, path("%s/%s", home.text, names[i]).text,
+                          numbers[i], sizeof(numbers[i]));
+    chaos__store_read(store, path("%s/name", home.text).text, name,
+                      sizeof(name));
+    rc = chaos__store_run(store, err);
+    if (rc < 0 || !*numbers[0])
+        return rc;
+    slot->store_frame = strtoull(numbers[0], NULL, 10);
+    slot->store_port = (uint32_t)strtoul(numbers[1], NULL, 10);
+    slot->console_frame = strtoull(numbers[2], NULL, 10);
+    slot->console_port = (uint32_t)strtoul(numbers[3], NULL, 10);
+    if (*name)
+        memcpy(slot->name, name, sizeof(slot->name));
+    return 0;
+}
+
+/* ------------------------------------------------ while the guest is there */
+
+void chaos__nodes_publish(struct chaos__store *store,
+                          const struct chaos__slot *slot)
+{
+    const struct path home = path("/local/domain/%u", slot->domid);
+
+    chaos__store_set(store, home.text, CHAOS__NODE_MARK, "chaos");
+    chaos__store_set(store, home.text, "name", slot->name);
+}
+
+struct change {
+    const struct chaos__slot *slot;
+    void (*queue)(struct chaos__store *store, const struct chaos__slot *slot,
+                  const char *home, const char *value);
+    const char *value;
+};
+
+/* Only while its directory is there: it would be made again. */
+static int work(struct chaos__store *store, void *user, struct chaos_error *err)
+{
+    const struct change *change = user;
+    const struct path home = path("/local/domain/%u", change->slot->domid);
+    char mark[8];
+    int rc;
+
+    chaos__store_read(store, path("%s/" CHAOS__NODE_MARK, home.text).text, mark,
+                      sizeof(mark));
+    rc = chaos__store_run(store, err);
+    if (rc == 0 && !*mark)
+        rc = chaos__fail(err, CHAOS_ENOGUEST, "guest %s has gone",
+                         change->slot->name);
+    if (rc < 0)
+        return rc;
+    change->queue(store, change->slot, home.text, change->value);
+    return chaos__store_run(store, err);
+}
+
+static void queue_name(struct chaos__store *store,
+                       const struct chaos__slot *slot, const char *home,
+                       const char *name)
+{
+    chaos__store_set(store, home, "name", name);
+    if (slot->store_frame)
+        chaos__store_set(store, vm_path(slot->uuid).text, "name", name);
+}
+
+int chaos__nodes_rename(struct chaos__store *store,
+                        const struct chaos__slot *slot, struct chaos_error *err)
+{
+    struct change change = { slot, queue_name, slot->name };
+
+    return chaos__store_transact(store, work, &change, err);
+}
+
+static void queue_question(struct chaos__store *store,
+                           const struct chaos__slot *slot, const char *home,
+                           const char *word)
+{
+    (void)slot;
+    chaos__store_set(store, home, "control/shutdown", word);
+}
+
+int chaos__nodes_ask(struct chaos__store *store, const struct chaos__slot *slot,
+                     const char *word, struct chaos_error *err)
+{
+    struct change change = { slot, queue_question, word };
+
+    return chaos__store_transact(store, work, &change, err);
+}
+
+/* ---------------------------------------------------------------- removing */
+
+void chaos__nodes_remove(struct chaos__store *store,
+                         const struct chaos__slot *slot)
+{
+    chaos__store_remove(store, path("/local/domain/%u", slot->domid).text);
+    if (!slot->store_frame)
+        return;
+    chaos__store_remove(store, path(BACKEND_CONSOLE "/%u", slot->domid).text);
+    chaos__store_remove(store, path("/libxl/%u", slot->domid).text);
+    chaos__store_remove(store, vm_path(slot->uuid).text);
+    if (slot->has_shell_uuid)
+        chaos__store_remove(store, vm_path(slot->shell_uuid).text);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What XenStore has of a guest besides its devices, laid out and allowed as xl
+ * does it (docs/xenstore.md).  It queues, and runs nothing unless it says so.
+ */
+#ifndef CHAOS_SRC_NODES_H
+#define CHAOS_SRC_NODES_H
+
+#include "build/shell.h"
+#include "config/config.h"
+#include "registry/registry.h"
+#include "store/store.h"
+
+/* The node in a domain's directory that says who made it. */
+#define CHAOS__NODE_MARK "toolstack"
+
+/* For a guest that speaks to XenStore: what needs nothing of its configuration
+ * but the shell's part, and introducing it. */
+void chaos__nodes_make(struct chaos__store *store,
+                       const struct chaos__shell *shell,
+                       const uint8_t uuid[CHAOS__SLOT_UUID_SIZE]);
+/* The rest: its name, what it boots, when it started. */
+void chaos__nodes_dress(struct chaos__store *store,
+                        const struct chaos__slot *slot,
+                        const struct chaos_config *config);
+/* For a guest that does not: its name, for others to see. */
+void chaos__nodes_publish(struct chaos__store *store,
+                          const struct chaos__slot *slot);
+/* Runs: gives a guest whose name is there the slot's, if it is still there. */
+int chaos__nodes_rename(struct chaos__store *store,
+                        const struct chaos__slot *slot,
+                        struct chaos_error *err);
+/* Runs: fills what the nodes of the slot's domain tell of its pages and its
+ * name; nothing for one that does not speak to XenStore. */
+int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
+                      struct chaos_error *err);
+/* Runs: asks the guest for something, "poweroff" and the like.  CHAOS_ENOGUEST
+ * when it has gone. */
+int chaos__nodes_ask(struct chaos__store *store, const struct chaos__slot *slot,
+                     const char *word, struct chaos_error *err);
+/* Takes away all that a slot's domain has, the directory that it shares with
+ * its devices' front ends included. */
+void chaos__nodes_remove(struct chaos__store *store,
+                         const struct chaos__slot *slot);
+
+#endif

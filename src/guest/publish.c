@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names of noxs guests in XenStore, for those who look there: xl and its
+ * like.  The guest itself has nothing of it.  A name is written when the guest
+ * runs already, by whoever has the time, and may cross the guest's end.
+ */
+#include "guest.h"
+
+#include "nodes.h"
+
+#include <string.h>
+
+/* Who ends the guest takes the name away if the slot says that it is there;
+ * which it says first.  Whichever comes last then, writing or taking away, the
+ * name goes: who has written it looks once more. */
+static int publish(struct chaos *chaos, struct chaos__slot *slot,
+                   const uint8_t *uuid, struct chaos_error *err)
+{
+    int rc;
+
+    __atomic_store_n(&slot->is_published, 1, __ATOMIC_SEQ_CST);
+    chaos__nodes_publish(chaos->store, slot);
+    rc = chaos__store_run(chaos->store, err);
+    if (rc < 0 || (slot->state == CHAOS__SLOT_RUNNING &&
+                   memcmp(slot->uuid, uuid, sizeof(slot->uuid)) == 0))
+        return rc;
+    chaos__nodes_remove(chaos->store, slot);
+    return chaos__store_run(chaos->store, err);
+}
+
+int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
+                        struct chaos_error *err)
+{
+    struct chaos__hv_domain domain;
+    struct chaos__slot *slot;
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+
+    if (rc < 0 || slot->store_frame || slot->is_hidden || slot->is_published)
+        return rc;
+    rc = chaos__store_ready(chaos, err);
+    return rc < 0 ? rc : publish(chaos, slot, domain.handle, err);
+}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+# Guests that know only XenStore: a Debian kernel with the xl.cfg that a user
+# has, under chaos and beside xl.
+. "$(dirname "$0")/../lib.sh"
+
+address=10.0.120.9
+truncate -s 16M disk.img
+
+linux() { # TYPE [LINE]...: an xl.cfg
+    local type=$1
+    shift
+    cat <<END
+name = "linux"
+type = "$type"
+kernel = "${kernel:-$CHAOS_ROOT/build/lab/guest-vmlinux}"
+ramdisk = "$CHAOS_ROOT/build/lab/guest-initrd.gz"
+extra = "console=hvc0 quiet address=$address/24"
+memory = 160
+vif = ["mac=00:16:3e:01:02:03,bridge=xenbr0"]
+disk = ["format=raw,vdev=xvda,access=rw,target=$work/disk.img"]
+END
+    for line in "$@"; do echo "$line"; done
+}
+
+console_log=/var/log/xen/console/guest-linux.log
+
+says() { # TEXT: the guest, on its console, which xenconsoled keeps
+    until_true 90 grep -q "$1" $console_log || { tail $console_log; return 1; }
+}
+
+start() { # TYPE [LINE]...
+    rm -f $console_log
+    linux "$@" >linux.cfg
+    chaos create -q linux.cfg
+}
+
+answers() { until_true 20 ping -c 1 -W 1 $address; }
+
+# All that a guest does with its devices, and that nothing is left of it.
+lives() { # TYPE
+    local kernel=/boot/vmlinuz
+    start "$1" && chaos destroy linux && sleep 1 # makes what stays for ever
+    count >before
+    start "$1" || return
+    says 'guest: up' && grep -q 'guest: eth0 00:16:3e:01:02:03' $console_log &&
+        grep -q 'guest: xvda 32768 sectors' $console_log && answers || return
+    xl list | grep -q '^linux ' || { xl list; return 1; }
+    chaos list | grep '^linux ' || return
+    [ "$(xl list | sed -n 's/^\(linux.*\) [-a-z]*\t.*/\1/p')" = \
+        "$(chaos list | sed -n 's/^\(linux.*\) [-a-z]*\t.*/\1/p')" ] || return
+    chaos shutdown --wait --timeout 40 linux || return
+    grep -q 'guest: poweroff' $console_log && gone linux && same_again 10
+}
+
+reboots() { # TYPE
+    start "$1" && says 'guest: up' || return
+    local domid
+    domid=$(chaos domid linux)
+    rm -f $console_log
+    chaos reboot linux || return
+    # Its end is seen to by the next command.
+    until_true 40 eval 'chaos list >/dev/null; [ "$(chaos domid linux)" != '"$domid"' ]' &&
+        until_true 60 answers && chaos destroy linux
+}
+
+# The back ends are amid their handshake at one of these moments.
+destroyed_any_time() { # TYPE
+    local ms
+    count >before
+    for ms in 0 400 800 1200 1600 2000; do
+        start "$1" || return
+        sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
+        chaos destroy linux || return
+    done
+    same_again 15
+}
+
+console() { # TYPE
+    start "$1" && says 'guest: up' || return
+    rm -f in && mkfifo in
+    (exec 3>in; sleep 1; echo 'echo $((6 * 7)); poweroff -f' >&3
+     until_true 30 grep -q '^42' out) >/dev/null &
+    timeout 60 chaos console linux <in >out 2>&1
+    cat out
+    grep -q '^42' out && gone linux
+}
+
+one_reader() {
+    start pvh && says 'guest: up' || return
+    sleep 100 | chaos console linux >/dev/null &
+    local pid=$!
+    until_true 10 exits 1 "being read by another process" chaos console linux
+    local rc=$?
+    kill $pid
+    chaos destroy linux
+    return $rc
+}
+
+says_which() {
+    config pvh hello >hello.cfg
+    exits 0 '# registry: noxs, as the image has a note' chaos create -n hello.cfg &&
+        exits 0 '# registry: xenstore, as the configuration says so' \
+            chaos create -n --registry xenstore hello.cfg &&
+        kernel=/boot/vmlinuz linux pvh >linux.cfg &&
+        exits 0 '# registry: xenstore, as the image is compressed' \
+            chaos create -n linux.cfg &&
+        exits 1 'does not speak noxs' chaos create --registry noxs linux.cfg &&
+        exits 1 'no such registry' chaos create --registry yes linux.cfg
+}
+
+recovered() { # TYPE
+    start "$1" && says 'guest: up' || return
+    rm -rf "$CHAOS_RUN_DIR"
+    chaos recover || return
+    chaos list | grep '^linux ' && chaos shutdown --wait --timeout 40 linux && gone linux
+}
+
+for type in pvh pv; do
+    check "$type: network, disk, lists, shutdown, nothing left" lives $type
+    check "$type: reboot" reboots $type
+    check "$type: destroyed at any time" destroyed_any_time $type
+    check "$type: console by xenconsoled" console $type
+    check "$type: recovered" recovered $type
+done
+check "a console has one reader" one_reader
+check "create -n says which registry and why" says_which
