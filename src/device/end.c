@@ -284,10 +284,12 @@ static void write_stock(struct chaos__store *store,
 
 void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end)
 {
-    if (end->net)
+    if (end->net) {
         set_macs(store, end);
-    else
+        set_ip(store, end);
+    } else {
         set_params(store, end);
+    }
 }
 
 /* ---------------------------------------------------------------- either */

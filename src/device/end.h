@@ -61,8 +61,8 @@ void chaos__end_write(struct chaos__store *store, const struct chaos__end *end);
 void chaos__end_write_front_state(struct chaos__store *store,
                                   const struct chaos__end *end,
                                   enum chaos__end_state state);
-/* Queues the nodes that a shell's device has had otherwise: its MAC address,
- * its disk. */
+/* Queues the nodes that a shell's device has had otherwise, or not at all: its
+ * addresses, its disk. */
 void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end);
 /* Queues reading a node of the back end. */
 void chaos__end_read(struct chaos__store *store, const struct chaos__end *end,
