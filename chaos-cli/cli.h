@@ -110,6 +110,8 @@ void cli_leave_child(struct cli *cli);
 const char *cli_state_name(const struct chaos_guest_info *info);
 const char *cli_end_name(unsigned end);
 const char *cli_type_name(unsigned type);
+/* How it finds its devices. */
+const char *cli_registry_name(const struct chaos_guest_info *info);
 /* What it says of itself. */
 const char *cli_status_name(unsigned status);
 

@@ -167,7 +167,7 @@ static int create(struct cli *cli, const struct chaos_config *config,
 
     /* Also when it failed: it may have found shells to be of no use. */
     cli->refill = !wanted->no_refill;
-    cli->publish = rc == 0;
+    cli->publish = rc == 0 && chaos_guest_unpublished(cli->chaos, domid);
     cli->created = domid;
     cli->leave_child = cli->refill || cli->publish;
     if (rc == 0 && wanted->console)

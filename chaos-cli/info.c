@@ -27,7 +27,7 @@ static void print_text(struct cli *cli, const struct chaos_guest_info *info,
     printf("made by:  %s\n", info->is_chaos ? "chaos" : "another toolstack");
     printf("type:     %s\n", cli_type_name(info->type));
     if (info->is_chaos)
-        printf("registry: %s\n", info->is_noxs ? "noxs" : "none");
+        printf("registry: %s\n", cli_registry_name(info));
     printf("state:    %s", cli_state_name(info));
     if (info->ended)
         printf(" (%s)", cli_end_name(info->end));

@@ -21,6 +21,12 @@ void cli_json_string(const char *text)
     putchar('"');
 }
 
+/* A noxs guest that lost the place of its page in a recovery is one still. */
+const char *cli_registry_name(const struct chaos_guest_info *info)
+{
+    return info->is_chaos && !info->uses_xenstore ? "noxs" : "xenstore";
+}
+
 static uint64_t uptime_s(const struct chaos_guest_info *info)
 {
     uint64_t now = (uint64_t)time(NULL);
@@ -54,10 +60,7 @@ void cli_json_guest(struct cli *cli, const struct chaos_guest_info *info,
     if (info->is_shell)
         printf("%s  \"shell\": true,\n", indent);
     printf("%s  \"type\": \"%s\",\n", indent, cli_type_name(info->type));
-    printf("%s  \"registry\": \"%s\",\n", indent,
-           info->is_noxs    ? "noxs"
-           : info->is_chaos ? "none"
-                            : "xenstore");
+    printf("%s  \"registry\": \"%s\",\n", indent, cli_registry_name(info));
     printf("%s  \"state\": \"%s\",\n", indent, cli_state_name(info));
     if (info->ended)
         printf("%s  \"end\": \"%s\",\n", indent, cli_end_name(info->end));

@@ -77,9 +77,13 @@ struct chaos_guest_info {
     char name[CHAOS_NAME_MAX + 1]; /* "" when the domain has none */
     uint8_t uuid[16];
     uint8_t is_chaos; /* 1: made by chaos */
-    uint8_t is_noxs;  /* 1: it finds its devices by noxs */
-    uint8_t is_shell; /* 1: no guest yet: a pool's (chaos/pool.h) */
-    uint8_t type;     /* enum chaos_guest_type */
+    uint8_t is_noxs; /* 1: it finds its devices by noxs, and has a page on which
+                      * it is asked and says how it is; 0 also if where that
+                      * page is is not known any more */
+    uint8_t uses_xenstore; /* 1: it finds its devices through XenStore; of
+                            * other toolstacks' domains it is not known: 0 */
+    uint8_t is_shell;      /* 1: no guest yet: a pool's (chaos/pool.h) */
+    uint8_t type;          /* enum chaos_guest_type */
     uint8_t running, blocked, paused, ended, dying; /* Xen's flags, 0 or 1 */
     uint8_t end;          /* enum chaos_guest_end, when ended is 1 */
     uint32_t vcpus;       /* online */
@@ -243,10 +247,13 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
  * with the guest.  Does nothing for a guest whose name is there, or that is not
  * to be seen (xl_visible=0).  A create does not do this: the guest can do
  * without, and need not wait for it.  What chaos restarts is published when it
- * was.  Fails also when XenStore does.
+ * was.  Fails also when XenStore does.  chaos_guest_unpublished() tells whether
+ * there is something to do: 1 or 0, from the registry alone, once another call
+ * has opened it.
  */
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);
+int chaos_guest_unpublished(struct chaos *chaos, uint32_t domid);
 
 /* Gives a guest another name.  CHAOS_EEXIST when it is taken, CHAOS_EINVAL
  * when it is none (see chaos.cfg(5)).  The name in XenStore follows; if that

@@ -189,6 +189,7 @@ static void fill_info(struct chaos *chaos,
     if (slot && is_domain_of(slot, domain)) {
         info->is_chaos = 1;
         info->is_noxs = slot->control_frame != 0;
+        info->uses_xenstore = slot->store_frame != 0;
         info->is_shell = slot->state == CHAOS__SLOT_SHELL;
         info->created_s = slot->created_s;
         memcpy(info->name, slot->name, sizeof(info->name));

@@ -28,6 +28,21 @@ static int publish(struct chaos *chaos, struct chaos__slot *slot,
     return chaos__store_run(chaos->store, err);
 }
 
+static bool is_unpublished(const struct chaos__slot *slot)
+{
+    return slot->state == CHAOS__SLOT_RUNNING && !slot->store_frame &&
+           !slot->is_hidden && !slot->is_published;
+}
+
+int chaos_guest_unpublished(struct chaos *chaos, uint32_t domid)
+{
+    const struct chaos__slot *slot =
+        chaos->registry ? chaos__registry_by_domid(chaos->registry, domid)
+                        : NULL;
+
+    return slot && is_unpublished(slot);
+}
+
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err)
 {
@@ -35,7 +50,7 @@ int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
     struct chaos__slot *slot;
     int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc < 0 || slot->store_frame || slot->is_hidden || slot->is_published)
+    if (rc < 0 || !is_unpublished(slot))
         return rc;
     rc = chaos__store_ready(chaos, err);
     return rc < 0 ? rc : publish(chaos, slot, domain.handle, err);

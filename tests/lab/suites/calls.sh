@@ -84,8 +84,9 @@ check "the counter sees processes and xenstored" sees_others
 truncate -s 4M disk.img
 for type in pvh pv; do
     suite=calls/$type
-    config $type noop >noop.cfg
-    config $type noop 'vif = [""]' "disk = [\"$work/disk.img,raw,xvda,w\"]" >devices.cfg
+    config $type noop 'xl_visible = 0' >noop.cfg
+    config $type noop 'xl_visible = 0' 'vif = [""]' \
+        "disk = [\"$work/disk.img,raw,xvda,w\"]" >devices.cfg
     # What the first guest of all has to make is not counted.
     there_is_one
     chaos destroy noop
@@ -93,6 +94,11 @@ for type in pvh pv; do
     there_is_one
     counted destroy-$type chaos destroy noop
     check "destroy-$type leaves one child and xenstored alone" leaves_one_child destroy-$type
+    counted create-visible-$type chaos create -q --no-refill noop.cfg xl_visible=1
+    check "create-visible-$type leaves one child and xenstored alone" \
+        leaves_one_child create-visible-$type
+    check "create-visible-$type: xl comes to see its name" until_true 10 xl domid noop
+    chaos destroy noop
     for of in noop devices; do
         chaos pool fill -n 1 $of.cfg >/dev/null
         alone create-shell-$of-$type chaos create -q --no-refill $of.cfg
