@@ -7,7 +7,8 @@
 set -u
 : "${CHAOS_ROOT:?run it through bench/run}"
 work=$(mktemp -d /tmp/bench.XXXXXX) && cd "$work" || exit 1
-export PATH=$work:$PATH CHAOS_RUN_DIR=$work/run
+export PATH=$work:$PATH CHAOS_RUN_DIR=$work/run \
+    CHAOS_CACHE_DIR=$work/cache
 points=()
 
 say() { echo "bench: $*" >&2; }

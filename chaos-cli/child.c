@@ -55,7 +55,10 @@ static struct {
 
 static int work(void *unused)
 {
-    struct chaos_options options = { .run_dir = getenv("CHAOS_RUN_DIR") };
+    struct chaos_options options = {
+        .run_dir = getenv("CHAOS_RUN_DIR"),
+        .cache_dir = getenv("CHAOS_CACHE_DIR"),
+    };
     struct chaos *chaos;
 
     (void)unused;

@@ -174,6 +174,7 @@ int cli_open(struct cli *cli)
                                         : CHAOS_LOG_WARNING,
         /* For tests and for hosts whose /run is elsewhere. */
         .run_dir = getenv("CHAOS_RUN_DIR"),
+        .cache_dir = getenv("CHAOS_CACHE_DIR"),
     };
     struct chaos_error err;
 

@@ -11,7 +11,13 @@
 #include <string.h>
 
 #define RUN_DIR_DEFAULT "/run/chaos"
+#define CACHE_DIR_DEFAULT "/var/cache/chaos"
 #define LOG_LINE_MAX 1024
+
+static char *copy(const char *path, const char *if_null)
+{
+    return strdup(path ? path : if_null);
+}
 
 int chaos_open(const struct chaos_options *options, struct chaos **chaos_r,
                struct chaos_error *err)
@@ -22,11 +28,11 @@ int chaos_open(const struct chaos_options *options, struct chaos **chaos_r,
         return chaos__fail_memory(err);
     if (options)
         chaos->options = *options;
-    chaos->run_dir = strdup(chaos->options.run_dir ? chaos->options.run_dir
-                                                   : RUN_DIR_DEFAULT);
-    chaos->options.run_dir = NULL;
-    if (!chaos->run_dir) {
-        free(chaos);
+    chaos->run_dir = copy(chaos->options.run_dir, RUN_DIR_DEFAULT);
+    chaos->cache_dir = copy(chaos->options.cache_dir, CACHE_DIR_DEFAULT);
+    chaos->options.run_dir = chaos->options.cache_dir = NULL;
+    if (!chaos->run_dir || !chaos->cache_dir) {
+        chaos_close(chaos);
         return chaos__fail_memory(err);
     }
     *chaos_r = chaos;
@@ -41,6 +47,7 @@ void chaos_close(struct chaos *chaos)
     chaos__registry_close(chaos->registry);
     chaos__hv_close(chaos->hv);
     free(chaos->run_dir);
+    free(chaos->cache_dir);
     free(chaos);
 }
 

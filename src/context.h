@@ -16,7 +16,7 @@ struct chaos__store;
 
 struct chaos {
     struct chaos_options options;
-    char *run_dir;
+    char *run_dir, *cache_dir;
     struct chaos__hv *hv;             /* NULL until needed */
     struct chaos__registry *registry; /* NULL until needed */
     struct chaos__store *store;       /* NULL until needed */

@@ -2,7 +2,11 @@
 /* What a guest is loaded from: kernel, ramdisk and command line. */
 #include "create.h"
 
+#include "build/unpacked.h"
+
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void chaos__files_close(struct chaos__files *files)
 {
@@ -12,15 +16,41 @@ void chaos__files_close(struct chaos__files *files)
     free(files->command_line);
 }
 
+/* For the next create.  Only if the file is still the one that was read. */
+static void keep_unpacked(struct chaos *chaos,
+                          const struct chaos__image *kernel,
+                          const struct chaos__unpacked_key *key,
+                          const void *unpacked, size_t size)
+{
+    struct chaos__unpacked_key now;
+
+    if (!chaos__unpacked_key(kernel, &now) ||
+        memcmp(&now, key, sizeof(now)) != 0 ||
+        !chaos__unpacked_keep(chaos->cache_dir, key, unpacked, size))
+        chaos__log(chaos, CHAOS_LOG_INFO,
+                   "%s: unpacked, and could not be kept so in %s", kernel->path,
+                   chaos->cache_dir);
+}
+
 /* Replaces a compressed kernel by the ELF file in it. */
 static int unpack_kernel(struct chaos *chaos, struct chaos__image *kernel,
                          struct chaos_error *err)
 {
     const char *path = kernel->path;
+    struct chaos__unpacked_key key;
+    struct chaos__image kept;
     void *unpacked;
     size_t size;
-    int rc = chaos__image_read_all(kernel, err);
+    int rc;
 
+    if (!chaos__unpacked_key(kernel, &key))
+        return chaos__fail_errno(err, errno, "reading %s", path);
+    if (chaos__unpacked_open(chaos->cache_dir, path, &key, &kept)) {
+        chaos__image_close(kernel);
+        *kernel = kept;
+        return 0;
+    }
+    rc = chaos__image_read_all(kernel, err);
     if (rc == 0)
         rc = chaos__ready(chaos, err);
     if (rc < 0)
@@ -29,6 +59,7 @@ static int unpack_kernel(struct chaos *chaos, struct chaos__image *kernel,
                                  &unpacked, &size, err);
     if (rc < 0)
         return chaos__fail_within(err, rc, "%s", path);
+    keep_unpacked(chaos, kernel, &key, unpacked, size);
     chaos__image_close(kernel);
     chaos__image_from_memory(path, unpacked, size, kernel);
     return 0;

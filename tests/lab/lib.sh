@@ -11,7 +11,7 @@ images=$CHAOS_ROOT/build/unikernels
 suite=$(basename "$0" .sh)
 work=$(mktemp -d "${TMPDIR:-/tmp}/chaos-lab.XXXXXX") || exit 1
 # Guests of other suites and of the host are not ours to look at.
-export CHAOS_RUN_DIR=$work/run
+export CHAOS_RUN_DIR=$work/run CHAOS_CACHE_DIR=$work/cache
 trap 'chaos shutdown -a >/dev/null 2>&1; destroy_all; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 

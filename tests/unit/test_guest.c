@@ -249,6 +249,25 @@ static void creates_from_a_compressed_kernel(void **state)
     assert_int_equal(support_slot(world, "z").type, CHAOS_GUEST_PVH);
 }
 
+/* Once; what came out of it is the same for the next. */
+static void unpacks_a_kernel_once(void **state)
+{
+    struct support_world *world = *state;
+    struct chaos_error err;
+    uint32_t domid;
+    uint8_t byte;
+
+    assert_int_equal(try_create(world, "a", "pv", world->packed_kernel, "", 0,
+                                &domid, &err),
+                     0);
+    assert_int_equal(try_create(world, "b", "pvh", world->packed_kernel, "", 0,
+                                &domid, &err),
+                     0);
+    assert_int_equal(fake_hv_count(FAKE_HV_UNPACK_KERNEL), 1);
+    assert_true(fake_hv_read(domid, 0x102005, &byte, 1));
+    assert_int_equal(byte, support_byte(1, 5));
+}
+
 static void creates_paused(void **state)
 {
     struct support_world *world = *state;
@@ -1343,6 +1362,7 @@ int main(void)
         TEST(creates_a_plain_pv_guest),
         TEST(loads_a_pv_ramdisk),
         TEST(creates_from_a_compressed_kernel),
+        TEST(unpacks_a_kernel_once),
         TEST(creates_paused),
         TEST(pins_vcpus),
         TEST(passes_limits_on),

@@ -85,6 +85,27 @@ console() { # TYPE
     grep -q '^42' out && gone linux
 }
 
+# Two guests take what a pool has, one after the other.
+from_a_shell() { # TYPE
+    local vif='vif = ["bridge=xenbr0"]'
+    count >before
+    linux "$1" "$vif" >linux.cfg
+    chaos pool fill -n 2 linux.cfg >/dev/null || return
+    xl list # shells are introduced and have no name
+    rm -f $console_log
+    chaos create -v linux.cfg --no-refill 2>said || { cat said; return 1; }
+    grep 'takes a shell' said && says 'guest: up' &&
+        grep -q 'guest: xvda 32768 sectors' $console_log && answers &&
+        chaos shutdown --wait --timeout 40 linux || return
+    rm -f $console_log
+    uuid=7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1
+    chaos create -v linux.cfg --no-refill "uuid=$uuid" \
+        'vif=["mac=00:16:3e:0a:0b:0c"]' 2>said || { cat said; return 1; }
+    grep 'takes a shell' said && says 'guest: eth0 00:16:3e:0a:0b:0c' && answers &&
+        [ "$(xenstore-read /vm/$uuid/name)" = linux ] &&
+        chaos destroy linux && chaos pool drain && same_again 15
+}
+
 one_reader() {
     start pvh && says 'guest: up' || return
     sleep 100 | chaos console linux >/dev/null &
@@ -120,6 +141,7 @@ for type in pvh pv; do
     check "$type: reboot" reboots $type
     check "$type: destroyed at any time" destroyed_any_time $type
     check "$type: console by xenconsoled" console $type
+    check "$type: from a shell" from_a_shell $type
     check "$type: recovered" recovered $type
 done
 check "a console has one reader" one_reader
