@@ -25,7 +25,7 @@ END
 console_log=/var/log/xen/console/guest-linux.log
 
 says() { # TEXT: the guest, on its console, which xenconsoled keeps
-    until_true 90 grep -q "$1" $console_log || { tail $console_log; return 1; }
+    until_true 180 grep -q "$1" $console_log || { tail $console_log; return 1; }
 }
 
 start() { # TYPE [LINE]...
@@ -60,7 +60,7 @@ reboots() { # TYPE
     chaos reboot linux || return
     # Its end is seen to by the next command.
     until_true 40 eval 'chaos list >/dev/null; [ "$(chaos domid linux)" != '"$domid"' ]' &&
-        until_true 60 answers && chaos destroy linux
+        until_true 180 answers && chaos destroy linux
 }
 
 # The back ends are amid their handshake at one of these moments.
