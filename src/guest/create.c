@@ -65,7 +65,7 @@ static int pin(struct chaos *chaos, const struct chaos_config *config,
             break;
         rc = chaos__hv_vcpu_pin(
             chaos->hv, domid, vcpu,
-            config->cpusets[config->cpuset_count > 1 ? vcpu : 0].words,
+            config->cpusets[config->cpuset_count > 1 ? vcpu : 0].words, NULL,
             CHAOS__CPUS_MAX, err);
     }
     return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Domains and their vCPUs. */
+/* Domains. */
 #include "handle.h"
 
 #include <errno.h>
@@ -90,6 +90,8 @@ static void domain_from_xen(struct chaos__hv_domain *domain,
         .max_pages = info->max_pages,
         .shared_frame = info->shared_info_frame,
         .cpu_time_ns = info->cpu_time,
+        .max_vcpus = info->max_vcpu_id + 1, /* XEN_INVALID_MAX_VCPU_ID: 0 */
+        .cpupool = info->cpupool,
     };
     memcpy(domain->handle, info->handle, sizeof(domain->handle));
 }
@@ -164,32 +166,4 @@ int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
     if (!domctl || chaos__hv_domctl_run(hv) < 0)
         return chaos__hv_fail(err, domid, "setting the domain's UUID");
     return 0;
-}
-
-int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
-                       const uint64_t *cpus, unsigned bits,
-                       struct chaos_error *err)
-{
-    xc_interface *xc = chaos__hv_xc(hv);
-    xc_cpumap_t hard = xc ? xc_cpumap_alloc(xc) : NULL;
-    int size = xc ? xc_get_cpumap_size(xc) : 0, i, rc = 0;
-
-    if (!hard || size <= 0) {
-        free(hard);
-        return chaos__hv_fail(err, domid, "reading the number of CPUs");
-    }
-    for (i = 0; i < size && (unsigned)i < bits / 8; i++)
-        hard[i] = (uint8_t)(cpus[i / 8] >> (i % 8 * 8));
-    if (xc_vcpu_setaffinity(xc, domid, (int)vcpu, hard, NULL,
-                            XEN_VCPUAFFINITY_HARD) < 0) {
-        if (errno == EINVAL)
-            rc = chaos__fail(err, CHAOS_EINVAL,
-                             "pinning vCPU %u: cpus= names no CPU that this "
-                             "host has online",
-                             vcpu);
-        else
-            rc = chaos__hv_fail(err, domid, "pinning a vCPU");
-    }
-    free(hard);
-    return rc;
 }

@@ -63,6 +63,8 @@ struct chaos__hv_domain {
     uint64_t max_pages;
     uint64_t shared_frame; /* PV: of the page that it shares with Xen */
     uint64_t cpu_time_ns;
+    unsigned max_vcpus; /* that exist, online or not */
+    uint32_t cpupool;
 };
 
 /* Creates an empty, paused domain with its vCPUs. */
@@ -93,10 +95,55 @@ int chaos__hv_domain_set_cpu_policy(struct chaos__hv *hv, uint32_t domid,
 int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
                                 const uint8_t handle[CHAOS__HANDLE_SIZE],
                                 struct chaos_error *err);
-/* `cpus`: a bitmap of `bits` bits, bit n for physical CPU n. */
+
+/* vCPUs and scheduling */
+
+struct chaos__hv_vcpu {
+    bool online, running, blocked;
+    unsigned cpu; /* where it runs, or ran last */
+    uint64_t cpu_time_ns;
+};
+
+int chaos__hv_vcpu_info(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
+                        struct chaos__hv_vcpu *vcpu_r, struct chaos_error *err);
+/* The CPUs that it may run on, and those that are preferred: bitmaps of `bits`
+ * bits (a multiple of 64), bit n for physical CPU n. */
+int chaos__hv_vcpu_affinity(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
+                            uint64_t *hard_r, uint64_t *soft_r, unsigned bits,
+                            struct chaos_error *err);
+/* Sets them; NULL: as it is.  CHAOS_EINVAL when no CPU in `hard` is online. */
 int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
-                       const uint64_t *cpus, unsigned bits,
-                       struct chaos_error *err);
+                       const uint64_t *hard, const uint64_t *soft,
+                       unsigned bits, struct chaos_error *err);
+
+/* Of XEN_SCHEDULER_*, public/domctl.h, those that have weights. */
+#define CHAOS__HV_CREDIT 5u
+#define CHAOS__HV_CREDIT2 6u
+
+struct chaos__hv_cpupool {
+    uint32_t id, scheduler;
+    uint32_t ratelimit_us;                     /* credit and credit2 */
+    uint32_t timeslice_ms, migration_delay_us; /* credit */
+};
+
+/* The pool with the lowest id that is not below `first_id`: 1, or 0 when there
+ * is none. */
+int chaos__hv_cpupool_next(struct chaos__hv *hv, uint32_t first_id,
+                           struct chaos__hv_cpupool *pool_r,
+                           struct chaos_error *err);
+
+struct chaos__hv_share {
+    uint16_t weight, cap; /* cap: percent of a CPU, 0: no limit */
+};
+
+/* `scheduler` is that of the domain's pool, and one of the two above. */
+int chaos__hv_get_share(struct chaos__hv *hv, uint32_t domid,
+                        uint32_t scheduler, struct chaos__hv_share *share_r,
+                        struct chaos_error *err);
+/* Weight 0: as it is. */
+int chaos__hv_set_share(struct chaos__hv *hv, uint32_t domid,
+                        uint32_t scheduler, const struct chaos__hv_share *share,
+                        struct chaos_error *err);
 
 /* Memory */
 

@@ -280,6 +280,7 @@ static void tell(uint32_t domid, struct chaos__hv_domain *domain)
         .pages = from->pages,
         .max_pages = from->max_pages,
         .cpu_time_ns = from->cpu_time_ns,
+        .max_vcpus = from->vcpus,
     };
     memcpy(domain->handle, from->handle, sizeof(domain->handle));
 }
@@ -346,28 +347,6 @@ int chaos__hv_domain_set_cpu_policy(struct chaos__hv *hv, uint32_t domid,
         rc = fake_need(domid, &domain, err);
     if (rc == 0)
         domain->has_policy = true;
-    return fake_leave(&this_call, rc);
-}
-
-int chaos__hv_vcpu_pin(struct chaos__hv *hv, uint32_t domid, unsigned vcpu,
-                       const uint64_t *cpus, unsigned bits,
-                       struct chaos_error *err)
-{
-    struct fake_hv_domain *domain;
-    struct fake_call this_call;
-    int rc = fake_enter(&this_call, FAKE_HV_VCPU_PIN, err);
-
-    (void)hv;
-    if (rc == 0)
-        rc = fake_need(domid, &domain, err);
-    if (rc == 0 && (vcpu >= domain->vcpus || bits < 64 ||
-                    !(cpus[0] & ((1u << FAKE_HOST_CPUS) - 1))))
-        rc = chaos__fail(err, CHAOS_EINVAL,
-                         "pinning vCPU %u: no such vCPU or CPU", vcpu);
-    if (rc == 0) {
-        domain->is_pinned[vcpu] = true;
-        domain->pinned[vcpu] = cpus[0];
-    }
     return fake_leave(&this_call, rc);
 }
 

@@ -68,7 +68,12 @@
     X(LOOP_ID, "loop_id")                                                      \
     X(HAS_DEVICE, "has_device")                                                \
     X(DOMAIN_SET_HANDLE, "domain_set_handle")                                  \
-    X(DISK_CLOSE, "disk_close")
+    X(DISK_CLOSE, "disk_close")                                                \
+    X(VCPU_INFO, "vcpu_info")                                                  \
+    X(VCPU_AFFINITY, "vcpu_affinity")                                          \
+    X(CPUPOOL_NEXT, "cpupool_next")                                            \
+    X(GET_SHARE, "get_share")                                                  \
+    X(SET_SHARE, "set_share")
 
 enum fake_hv_call {
 #define FAKE_HV_CALL_ENUM(name, text) FAKE_HV_##name,
@@ -134,6 +139,8 @@ uint64_t fake_hv_free_kb(void);
 /* New memory is full of 0xa5, as if somebody had used it. */
 void fake_hv_set_poison(bool poison);
 void fake_hv_set_log(const char *text);
+/* Of the only pool of CPUs; credit2 at first. */
+void fake_hv_set_scheduler(uint32_t scheduler);
 
 /* The guest ends. */
 void fake_hv_shut_down(uint32_t domid, unsigned reason);
@@ -203,6 +210,9 @@ struct fake_hv_domain {
     unsigned kept_pages; /* by back ends, or another process */
     bool is_pinned[FAKE_HV_VCPUS];
     uint64_t pinned[FAKE_HV_VCPUS]; /* CPUs 0 to 63 */
+    bool is_soft[FAKE_HV_VCPUS];    /* has soft affinity */
+    uint64_t soft[FAKE_HV_VCPUS];
+    unsigned weight, cap; /* weight 0: the default */
     /* PV: pages that have other frames than they got */
     struct chaos__hv_page moved[FAKE_HV_MOVED];
     unsigned moved_count;

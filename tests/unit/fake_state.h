@@ -97,6 +97,7 @@ struct fake_state {
     uint64_t next_machine; /* machine frames are never used twice */
     uint32_t next_domid, domid_end;
     char log[FAKE_LOG_SIZE];
+    uint32_t scheduler; /* 0: credit2 */
     struct fake_bridge bridges[FAKE_BRIDGES];
     struct fake_interface interfaces[FAKE_INTERFACES];
     struct fake_loop loops[FAKE_LOOPS];
