@@ -12,5 +12,6 @@
 #include <chaos/host.h>
 #include <chaos/pool.h>
 #include <chaos/recover.h>
+#include <chaos/resource.h>
 
 #endif

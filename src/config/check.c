@@ -128,6 +128,26 @@ static int check_memory(const struct chaos_config *config,
                        memory_mib);
 }
 
+static int check_vcpus(const struct chaos_config *config,
+                       struct chaos_error *err)
+{
+    const unsigned vcpus = chaos__config_maxvcpus(config);
+
+    if (vcpus < config->vcpus)
+        return chaos__fail(err, CHAOS_EINVAL,
+                           "%s: maxvcpus=%u: below vcpus=%u: raise it or "
+                           "remove it",
+                           place(config, CHAOS__KEY_MAXVCPUS).text, vcpus,
+                           config->vcpus);
+    if (config->cap > CHAOS_CAP_PER_VCPU * vcpus)
+        return chaos__fail(err, CHAOS_EINVAL,
+                           "%s: cap=%u: above %u for each of %u vCPUs: lower "
+                           "it or remove it",
+                           place(config, CHAOS__KEY_CAP).text, config->cap,
+                           CHAOS_CAP_PER_VCPU, vcpus);
+    return 0;
+}
+
 static int check_command_line(const struct chaos_config *config,
                               struct chaos_error *err)
 {
@@ -179,6 +199,8 @@ int chaos_config_check(const struct chaos_config *config,
         rc = check_type(config, err);
     if (rc == 0)
         rc = check_memory(config, err);
+    if (rc == 0)
+        rc = check_vcpus(config, err);
     if (rc == 0)
         rc = check_command_line(config, err);
     if (rc == 0)

@@ -297,6 +297,14 @@ char *chaos__config_command_line(const struct chaos_config *config)
     return line;
 }
 
+const struct chaos_cpuset *
+chaos__affinity_of(const struct chaos__affinity *affinity, unsigned vcpu)
+{
+    if (affinity->count == 1)
+        return affinity->sets;
+    return vcpu < affinity->count ? &affinity->sets[vcpu] : NULL;
+}
+
 void chaos_config_free(struct chaos_config *config)
 {
     if (!config)
@@ -307,7 +315,8 @@ void chaos_config_free(struct chaos_config *config)
     free(config->cmdline);
     free(config->root);
     free(config->extra);
-    free(config->cpusets);
+    free(config->cpus.sets);
+    free(config->cpus_soft.sets);
     free(config->vifs);
     chaos__disks_free(config->disks, config->disk_count);
     free(config->source);

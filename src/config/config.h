@@ -13,9 +13,9 @@
 #include "config/devices.h"
 
 #include <chaos/config.h>
+#include <chaos/resource.h>
 
 #define CHAOS__NAME_MAX 127 /* bytes, without the terminating NUL */
-#define CHAOS__CPUS_MAX 1024
 #define CHAOS__VCPUS_MAX                                                       \
     128 /* Xen: HVM_MAX_VCPUS, public/hvm/hvm_info_table.h */
 
@@ -37,8 +37,12 @@ enum chaos__action {
     CHAOS__ACTION_PRESERVE,
 };
 
-struct chaos__cpuset {
-    uint64_t words[CHAOS__CPUS_MAX / 64];
+/* What cpus= and cpus_soft= say.  0 sets: nothing; 1: it holds for all vCPUs;
+ * else the i-th holds for vCPU i, and nothing is said of one that is beyond
+ * their number. */
+struct chaos__affinity {
+    unsigned count;
+    struct chaos_cpuset *sets;
 };
 
 /* Where a key was set last. */
@@ -63,11 +67,11 @@ struct chaos_config {
     char *extra;
     uint64_t memory_kb;
     uint64_t maxmem_kb; /* 0: as memory_kb */
-    unsigned vcpus;
-    /* 0: not pinned; 1: it holds for all vCPUs; else the i-th holds for
-     * vCPU i, and a vCPU that is beyond their number is not pinned. */
-    unsigned cpuset_count;
-    struct chaos__cpuset *cpusets;
+    unsigned vcpus;     /* online at first */
+    unsigned maxvcpus;  /* 0: as vcpus */
+    struct chaos__affinity cpus, cpus_soft;
+    unsigned cpu_weight; /* 0: Xen's default */
+    unsigned cap;        /* percent of a CPU; 0: no limit */
     bool has_uuid;
     uint8_t uuid[16];
     enum chaos__action on_poweroff;
@@ -85,6 +89,24 @@ struct chaos_config {
 /* The kernel's command line: cmdline=, or root= and extra= put together as
  * xl does.  The caller frees it; NULL when memory is out. */
 char *chaos__config_command_line(const struct chaos_config *config);
+
+/* The vCPUs that a guest can bring online: maxvcpus=, or vcpus=. */
+static inline unsigned chaos__config_maxvcpus(const struct chaos_config *config)
+{
+    return config->maxvcpus ? config->maxvcpus : config->vcpus;
+}
+
+/* Those that its domain has.  A guest that speaks noxs is not told which of
+ * them are online, so it has no others. */
+static inline unsigned chaos__config_vcpus(const struct chaos_config *config,
+                                           bool noxs)
+{
+    return noxs ? config->vcpus : chaos__config_maxvcpus(config);
+}
+
+/* What is said of one vCPU; NULL: nothing. */
+const struct chaos_cpuset *
+chaos__affinity_of(const struct chaos__affinity *affinity, unsigned vcpu);
 
 /* Whether a guest can have this name; CHAOS_EINVAL with why not. */
 int chaos__config_check_name(const char *name, struct chaos_error *err);

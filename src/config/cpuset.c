@@ -4,26 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 
-bool chaos__cpuset_has(const struct chaos__cpuset *set, unsigned cpu)
+bool chaos__cpuset_has(const struct chaos_cpuset *set, unsigned cpu)
 {
     return set->words[cpu / 64] >> (cpu % 64) & 1;
 }
 
-static bool is_uniform(const struct chaos__cpuset *set, uint64_t word)
+static bool is_uniform(const struct chaos_cpuset *set, uint64_t word)
 {
-    for (size_t i = 0; i < CHAOS__CPUS_MAX / 64; i++) {
+    for (size_t i = 0; i < CHAOS_CPUS_MAX / 64; i++) {
         if (set->words[i] != word)
             return false;
     }
     return true;
 }
 
-bool chaos__cpuset_is_all(const struct chaos__cpuset *set)
+bool chaos__cpuset_is_all(const struct chaos_cpuset *set)
 {
     return is_uniform(set, UINT64_MAX);
 }
 
-static void change(struct chaos__cpuset *set, unsigned cpu, bool is_in)
+static void change(struct chaos_cpuset *set, unsigned cpu, bool is_in)
 {
     const uint64_t bit = UINT64_C(1) << (cpu % 64);
 
@@ -50,7 +50,7 @@ static bool skip_word(const char **p, const char *word)
     return true;
 }
 
-/* A CPU's number; CHAOS__CPUS_MAX when it is too large, -1 when there is none.
+/* A CPU's number; CHAOS_CPUS_MAX when it is too large, -1 when there is none.
  * Decimal, as xl reads it, even with zeros in front. */
 static int parse_cpu(const char **p)
 {
@@ -58,14 +58,14 @@ static int parse_cpu(const char **p)
 
     for (*p = skip_blanks(*p); **p >= '0' && **p <= '9'; (*p)++) {
         cpu = (cpu < 0 ? 0 : 10 * cpu) + (**p - '0');
-        if (cpu > CHAOS__CPUS_MAX)
-            cpu = CHAOS__CPUS_MAX;
+        if (cpu > CHAOS_CPUS_MAX)
+            cpu = CHAOS_CPUS_MAX;
     }
     return cpu;
 }
 
 /* One piece between commas, which *p is moved behind. */
-static int parse_piece(const char **p, struct chaos__cpuset *set,
+static int parse_piece(const char **p, struct chaos_cpuset *set,
                        const char **why_r)
 {
     const bool is_out = skip_word(p, "^");
@@ -89,7 +89,7 @@ static int parse_piece(const char **p, struct chaos__cpuset *set,
         *why_r = "not a list of CPUs: write it like \"0-3,5,^1\" or \"all\"";
         return CHAOS_EINVAL;
     }
-    if (first >= CHAOS__CPUS_MAX || last >= CHAOS__CPUS_MAX) {
+    if (first >= CHAOS_CPUS_MAX || last >= CHAOS_CPUS_MAX) {
         *why_r = "CPUs above 1023 are not supported";
         return CHAOS_EINVAL;
     }
@@ -102,13 +102,13 @@ static int parse_piece(const char **p, struct chaos__cpuset *set,
     return 0;
 }
 
-int chaos__cpuset_parse(const char *text, struct chaos__cpuset *set,
+int chaos__cpuset_parse(const char *text, struct chaos_cpuset *set,
                         const char **why_r)
 {
     const char *p = skip_blanks(text);
     int rc;
 
-    _Static_assert(CHAOS__CPUS_MAX == 1024, "a message above says 1023");
+    _Static_assert(CHAOS_CPUS_MAX == 1024, "a message above says 1023");
     memset(set, 0, sizeof(*set));
     while (*p) {
         if (*p != ',') {
@@ -131,18 +131,18 @@ int chaos__cpuset_parse(const char *text, struct chaos__cpuset *set,
     return 0;
 }
 
-size_t chaos__cpuset_format(const struct chaos__cpuset *set,
+size_t chaos__cpuset_format(const struct chaos_cpuset *set,
                             char text[CHAOS__CPUSET_TEXT_MAX])
 {
     size_t length = 0;
 
     text[0] = '\0';
-    for (unsigned first = 0; first < CHAOS__CPUS_MAX; first++) {
+    for (unsigned first = 0; first < CHAOS_CPUS_MAX; first++) {
         unsigned last = first;
 
         if (!chaos__cpuset_has(set, first))
             continue;
-        while (last + 1 < CHAOS__CPUS_MAX && chaos__cpuset_has(set, last + 1))
+        while (last + 1 < CHAOS_CPUS_MAX && chaos__cpuset_has(set, last + 1))
             last++;
         length += (size_t)snprintf(
             text + length, CHAOS__CPUSET_TEXT_MAX - length,

@@ -101,7 +101,7 @@ static void add_number(struct builder *builder, const char *key,
     add(builder, text);
 }
 
-static void add_cpuset(struct builder *builder, const struct chaos__cpuset *set)
+static void add_cpuset(struct builder *builder, const struct chaos_cpuset *set)
 {
     char text[CHAOS__CPUSET_TEXT_MAX];
 
@@ -113,17 +113,19 @@ static void add_cpuset(struct builder *builder, const struct chaos__cpuset *set)
     add_quoted(builder, text);
 }
 
-static void add_cpus(struct builder *builder, const struct chaos_config *config)
+static void add_cpus(struct builder *builder, const char *key,
+                     const struct chaos__affinity *affinity)
 {
-    if (config->cpuset_count == 0)
+    if (affinity->count == 0)
         return;
-    add(builder, "cpus=");
-    if (config->cpuset_count == 1) {
-        add_cpuset(builder, &config->cpusets[0]);
+    add(builder, key);
+    add(builder, "=");
+    if (affinity->count == 1) {
+        add_cpuset(builder, &affinity->sets[0]);
     } else {
-        for (unsigned i = 0; i < config->cpuset_count; i++) {
+        for (unsigned i = 0; i < affinity->count; i++) {
             add(builder, i ? ", " : "[");
-            add_cpuset(builder, &config->cpusets[i]);
+            add_cpuset(builder, &affinity->sets[i]);
         }
         add(builder, "]");
     }
@@ -274,7 +276,14 @@ int chaos_config_format(const struct chaos_config *config, char **text_r,
     if (config->maxmem_kb > 0)
         add_number(&builder, "maxmem", config->maxmem_kb / 1024);
     add_number(&builder, "vcpus", config->vcpus);
-    add_cpus(&builder, config);
+    if (config->maxvcpus > 0)
+        add_number(&builder, "maxvcpus", config->maxvcpus);
+    add_cpus(&builder, "cpus", &config->cpus);
+    add_cpus(&builder, "cpus_soft", &config->cpus_soft);
+    if (config->cpu_weight > 0)
+        add_number(&builder, "cpu_weight", config->cpu_weight);
+    if (config->cap > 0)
+        add_number(&builder, "cap", config->cap);
     add_uuid(&builder, config);
     add_string(&builder, "on_poweroff",
                chaos__action_name(config->on_poweroff));

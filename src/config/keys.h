@@ -64,6 +64,8 @@ int chaos__set_builder(const struct chaos__assignment *assignment);
 int chaos__set_memory(const struct chaos__assignment *assignment);
 int chaos__set_vcpus(const struct chaos__assignment *assignment);
 int chaos__set_cpus(const struct chaos__assignment *assignment);
+int chaos__set_weight(const struct chaos__assignment *assignment);
+int chaos__set_cap(const struct chaos__assignment *assignment);
 int chaos__set_uuid(const struct chaos__assignment *assignment);
 int chaos__set_action(const struct chaos__assignment *assignment);
 int chaos__set_grant_frames(const struct chaos__assignment *assignment);

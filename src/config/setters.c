@@ -198,41 +198,46 @@ int chaos__set_memory(const struct chaos__assignment *assignment)
     return rc;
 }
 
-int chaos__set_vcpus(const struct chaos__assignment *assignment)
+static int set_unsigned(const struct chaos__assignment *assignment, int64_t min,
+                        int64_t max)
 {
-    unsigned *vcpus = field(assignment);
+    unsigned *wanted = field(assignment);
     int64_t number = 0;
-    int rc = parse_number(assignment, 1, CHAOS__VCPUS_MAX, &number);
+    int rc = parse_number(assignment, min, max, &number);
 
     if (rc == 0)
-        *vcpus = (unsigned)number;
+        *wanted = (unsigned)number;
     return rc;
 }
 
-static int set_u32(const struct chaos__assignment *assignment, int64_t min)
+int chaos__set_vcpus(const struct chaos__assignment *assignment)
 {
-    uint32_t *number_u32 = field(assignment);
-    int64_t number = 0;
-    int rc = parse_number(assignment, min, INT_MAX, &number);
+    return set_unsigned(assignment, 1, CHAOS__VCPUS_MAX);
+}
 
-    if (rc == 0)
-        *number_u32 = (uint32_t)number;
-    return rc;
+int chaos__set_weight(const struct chaos__assignment *assignment)
+{
+    return set_unsigned(assignment, 1, CHAOS_WEIGHT_MAX);
+}
+
+int chaos__set_cap(const struct chaos__assignment *assignment)
+{
+    return set_unsigned(assignment, 0, CHAOS_CAP_PER_VCPU * CHAOS__VCPUS_MAX);
 }
 
 int chaos__set_grant_frames(const struct chaos__assignment *assignment)
 {
-    return set_u32(assignment, 1);
+    return set_unsigned(assignment, 1, INT_MAX);
 }
 
 int chaos__set_event_channels(const struct chaos__assignment *assignment)
 {
-    return set_u32(assignment, 0);
+    return set_unsigned(assignment, 0, INT_MAX);
 }
 
 static int parse_cpus(const struct chaos__assignment *assignment,
                       const struct chaos__value *value,
-                      struct chaos__cpuset *set)
+                      struct chaos_cpuset *set)
 {
     const char *why;
     int rc;
@@ -250,9 +255,9 @@ static int parse_cpus(const struct chaos__assignment *assignment,
 int chaos__set_cpus(const struct chaos__assignment *assignment)
 {
     const struct chaos__value *value = &assignment->setting->value;
-    struct chaos_config *config = assignment->config;
+    struct chaos__affinity *affinity = field(assignment);
     const struct chaos__value *item = value;
-    struct chaos__cpuset *sets;
+    struct chaos_cpuset *sets;
     size_t count = 1, i;
     int rc = 0;
 
@@ -275,7 +280,7 @@ int chaos__set_cpus(const struct chaos__assignment *assignment)
         free(sets);
         return rc;
     }
-    /* A list of one pins vCPU 0 alone, a single set would pin all. */
+    /* A list of one is for vCPU 0 alone, a single set would be for all. */
     if (value->kind == CHAOS__VALUE_LIST && count == 1)
         memset(&sets[count++], 0xff, sizeof(*sets));
     else if (count == 1 && chaos__cpuset_is_all(&sets[0]))
@@ -284,9 +289,9 @@ int chaos__set_cpus(const struct chaos__assignment *assignment)
         free(sets);
         sets = NULL;
     }
-    free(config->cpusets);
-    config->cpusets = sets;
-    config->cpuset_count = (unsigned)count;
+    free(affinity->sets);
+    affinity->sets = sets;
+    affinity->count = (unsigned)count;
     return 0;
 }
 

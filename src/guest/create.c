@@ -43,33 +43,14 @@ static void flavor(const struct chaos_config *config,
     *shell = (struct chaos__shell){
         .type = config->type,
         .noxs = devices->noxs,
-        .vcpus = config->vcpus,
         .memory_kb = config->memory_kb,
         .maxmem_kb = config->maxmem_kb ? config->maxmem_kb : config->memory_kb,
         .devices = devices,
     };
+    shell->vcpus = chaos__config_vcpus(config, shell->noxs);
 }
 
 /* ------------------------------------------------------------- execute */
-
-static int pin(struct chaos *chaos, const struct chaos_config *config,
-               uint32_t domid, struct chaos_error *err)
-{
-    unsigned vcpu;
-    int rc = 0;
-
-    for (vcpu = 0; config->cpuset_count && rc == 0 && vcpu < config->vcpus;
-         vcpu++) {
-        /* One set holds for all; of several, each vCPU has its own. */
-        if (config->cpuset_count > 1 && vcpu >= config->cpuset_count)
-            break;
-        rc = chaos__hv_vcpu_pin(
-            chaos->hv, domid, vcpu,
-            config->cpusets[config->cpuset_count > 1 ? vcpu : 0].words, NULL,
-            CHAOS__CPUS_MAX, err);
-    }
-    return rc;
-}
 
 /* A guest that speaks to XenStore finds its settings there. */
 static int dress_nodes(struct chaos *chaos, const struct chaos_config *config,
@@ -150,7 +131,7 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
     int rc = fill(chaos, config, payload, slot, shell, err);
 
     if (rc == 0)
-        rc = pin(chaos, config, shell->domid, err);
+        rc = chaos__create_tune(chaos, config, shell, err);
     if (rc == 0)
         rc = chaos__keep_config(chaos, config, shell->devices, slot, err);
     if (rc < 0)

@@ -57,6 +57,11 @@ int chaos__create_prepare(struct chaos *chaos,
 /* Waits until they have. */
 int chaos__create_connect(struct chaos *chaos, struct chaos__slot *slot,
                           struct chaos__shell *shell, struct chaos_error *err);
+/* Where its vCPUs run and what the scheduler gives them, which a shell does not
+ * fix.  Without a key about it Xen is not asked for anything. */
+int chaos__create_tune(struct chaos *chaos, const struct chaos_config *config,
+                       const struct chaos__shell *shell,
+                       struct chaos_error *err);
 /* What is kept of a shell, or of what a guest was made of. */
 void chaos__create_record(struct chaos__slot *slot,
                           const struct chaos__shell *shell);

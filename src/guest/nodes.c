@@ -113,13 +113,15 @@ static void make_memory(struct chaos__store *store, const char *home,
     chaos__store_set_number(store, home, "memory/videoram", 0);
 }
 
-static void make_cpus(struct chaos__store *store, const char *home,
-                      const struct chaos__shell *shell)
+/* Of all its vCPUs, the first `online` are. */
+static void set_cpus(struct chaos__store *store, const char *home,
+                     unsigned online, unsigned vcpus)
 {
-    for (unsigned i = 0; i < shell->vcpus; i++) {
+    for (unsigned i = 0; i < vcpus; i++) {
         const struct path node = path("cpu/%u/availability", i);
 
-        chaos__store_set(store, home, node.text, "online");
+        chaos__store_set(store, home, node.text,
+                         i < online ? "online" : "offline");
     }
 }
 
@@ -152,7 +154,7 @@ void chaos__nodes_make(struct chaos__store *store,
     chaos__store_set_number(store, home.text,
                             "control/platform-feature-xs_reset_watches", 1);
     make_memory(store, home.text, shell);
-    make_cpus(store, home.text, shell);
+    set_cpus(store, home.text, shell->vcpus, shell->vcpus);
     make_console(store, shell);
     make_libxl(store, shell);
     chaos__store_set_number(store, home.text, "store/port", shell->store_port);
@@ -199,6 +201,8 @@ void chaos__nodes_dress(struct chaos__store *store,
     chaos__store_set(store, vm.text, "uuid", uuid);
     chaos__store_set_text(store, vm.text, "start_time", "%lld.%02ld",
                           (long long)now.tv_sec, now.tv_nsec / 10000000);
+    if (config->maxvcpus > config->vcpus)
+        set_cpus(store, home.text, config->vcpus, config->maxvcpus);
     /* xl tells it of PV guests alone. */
     if (config->type == CHAOS__TYPE_PV)
         dress_image(store, vm.text, config);

@@ -53,7 +53,7 @@ static int make_domain(struct chaos *chaos, const struct chaos_config *config,
 {
     struct chaos__hv_create create = {
         .pvh = config->type == CHAOS__TYPE_PVH,
-        .vcpus = config->vcpus,
+        .vcpus = shell->vcpus,
         .max_grant_frames = config->max_grant_frames,
         .max_event_channels = config->max_event_channels
                                   ? config->max_event_channels

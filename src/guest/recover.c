@@ -196,7 +196,7 @@ static void fill_slot(struct chaos__slot *slot,
     slot->domid = domain->domid;
     memcpy(slot->uuid, domain->handle, sizeof(slot->uuid));
     slot->type = domain->hvm ? CHAOS__TYPE_PVH : CHAOS__TYPE_PV;
-    slot->vcpus = config ? config->vcpus : domain->vcpus_online;
+    slot->vcpus = domain->max_vcpus;
     slot->memory_kb = domain->pages * (CHAOS__PAGE_SIZE / 1024);
     /* What can't be made again is kept. */
     slot->on_poweroff = CHAOS__ACTION_DESTROY;

@@ -38,7 +38,7 @@ const char *chaos__flavor_of(const struct chaos_config *config, bool noxs,
     flavor->noxs = noxs;
     flavor->vif_count = (uint8_t)config->vif_count;
     flavor->disk_count = (uint8_t)config->disk_count;
-    flavor->vcpus = config->vcpus;
+    flavor->vcpus = chaos__config_vcpus(config, noxs);
     flavor->max_grant_frames = config->max_grant_frames;
     flavor->max_event_channels = config->max_event_channels;
     flavor->memory_kb = config->memory_kb;

@@ -119,8 +119,14 @@ static void test_defaults(void **state)
     assert_int_equal(config->memory_kb, 32 * 1024);
     assert_int_equal(config->maxmem_kb, 0);
     assert_int_equal(config->vcpus, 1);
-    assert_int_equal(config->cpuset_count, 0);
-    assert_null(config->cpusets);
+    assert_int_equal(config->maxvcpus, 0);
+    assert_int_equal(chaos__config_maxvcpus(config), 1);
+    assert_int_equal(config->cpus.count, 0);
+    assert_null(config->cpus.sets);
+    assert_int_equal(config->cpus_soft.count, 0);
+    assert_null(config->cpus_soft.sets);
+    assert_int_equal(config->cpu_weight, 0);
+    assert_int_equal(config->cap, 0);
     assert_int_equal(config->vif_count, 0);
     assert_null(config->vifs);
     assert_int_equal(config->disk_count, 0);
@@ -147,7 +153,8 @@ static void test_all_keys(void **state)
                "cmdline='a \"b\"'\n"
                "root='/dev/xvda'; extra='quiet'\n"
                "memory=0x40; maxmem=0200\n"
-               "vcpus=\"3\"\n"
+               "vcpus=\"3\"; maxvcpus=5\n"
+               "cpu_weight=512; cap=150; cpus_soft='4'\n"
                "cpus=['0-3,^1', 'all',\n   7,]\n"
                "uuid='7C1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1'\n"
                "on_poweroff='preserve'\n"
@@ -167,11 +174,24 @@ static void test_all_keys(void **state)
     assert_int_equal(config->memory_kb, 64 * 1024);
     assert_int_equal(config->maxmem_kb, 128 * 1024);
     assert_int_equal(config->vcpus, 3);
-    assert_int_equal(config->cpuset_count, 3);
-    assert_int_equal(config->cpusets[0].words[0], 0xd);
-    assert_int_equal(config->cpusets[0].words[1], 0);
-    assert_true(chaos__cpuset_is_all(&config->cpusets[1]));
-    assert_int_equal(config->cpusets[2].words[0], 0x80);
+    assert_int_equal(config->maxvcpus, 5);
+    assert_int_equal(chaos__config_maxvcpus(config), 5);
+    assert_int_equal(chaos__config_vcpus(config, false), 5);
+    assert_int_equal(chaos__config_vcpus(config, true), 3);
+    assert_int_equal(config->cpus.count, 3);
+    assert_int_equal(config->cpus.sets[0].words[0], 0xd);
+    assert_int_equal(config->cpus.sets[0].words[1], 0);
+    assert_true(chaos__cpuset_is_all(&config->cpus.sets[1]));
+    assert_int_equal(config->cpus.sets[2].words[0], 0x80);
+    assert_ptr_equal(chaos__affinity_of(&config->cpus, 2),
+                     &config->cpus.sets[2]);
+    assert_null(chaos__affinity_of(&config->cpus, 3));
+    assert_int_equal(config->cpus_soft.count, 1);
+    assert_int_equal(config->cpus_soft.sets[0].words[0], 0x10);
+    assert_ptr_equal(chaos__affinity_of(&config->cpus_soft, 4),
+                     config->cpus_soft.sets);
+    assert_int_equal(config->cpu_weight, 512);
+    assert_int_equal(config->cap, 150);
     assert_true(config->has_uuid);
     assert_memory_equal(config->uuid, uuid, sizeof(uuid));
     assert_int_equal(config->on_poweroff, CHAOS__ACTION_PRESERVE);
@@ -301,6 +321,16 @@ static void test_refused(void **state)
           NOT_UP_TO("8: maxmem", "0", "1 to 16777216") },
         { "vcpus=0", CHAOS_EINVAL, NOT_UP_TO("7: vcpus", "0", "1 to 128") },
         { "vcpus=129", CHAOS_EINVAL, NOT_UP_TO("7: vcpus", "129", "1 to 128") },
+        { "maxvcpus=0", CHAOS_EINVAL,
+          NOT_UP_TO("10: maxvcpus", "0", "1 to 128") },
+        { "cpu_weight=0", CHAOS_EINVAL,
+          NOT_UP_TO("12: cpu_weight", "0", "1 to 65535") },
+        { "cpu_weight=65536", CHAOS_EINVAL,
+          NOT_UP_TO("12: cpu_weight", "65536", "1 to 65535") },
+        { "cap='-1'", CHAOS_EINVAL,
+          NOT_UP_TO("5: cap", "\"-1\"", "0 to 12800") },
+        { "cap=12801", CHAOS_EINVAL,
+          NOT_UP_TO("5: cap", "12801", "0 to 12800") },
         { "max_grant_frames=0", CHAOS_EINVAL,
           NOT_UP_TO("18: max_grant_frames", "0", "1 to 2147483647") },
         { "max_event_channels='-1'", CHAOS_EINVAL,
@@ -345,6 +375,9 @@ static void test_refused(void **state)
         { "cpus=['0', ['1']]", CHAOS_EINVAL,
           "guest.cfg:1:12: cpus=[...]: a list within the list: write one string "
           "for each vCPU" },
+        { "cpus_soft='1-'", CHAOS_EINVAL,
+          "guest.cfg:1:11: cpus_soft=\"1-\": not a list of CPUs: write it like "
+          "\"0-3,5,^1\" or \"all\"" },
         /* Keys. */
         { "memroy=64", CHAOS_EINVAL,
           "guest.cfg:1:1: memroy=64: unknown key: did you mean memory? If not, "
@@ -449,7 +482,7 @@ static void test_ignored(void **state)
 static void test_neutral(void **state)
 {
     struct chaos_config *config =
-        parsed("vfb=[]; p9=[ ]; pci=[\n]; vnc=0; nestedhvm='0'; cap=0x0\n"
+        parsed("vfb=[]; p9=[ ]; pci=[\n]; vnc=0; nestedhvm='0'; vpmu=0x0\n"
                "cpuid=[]");
 
     (void)state;
@@ -463,7 +496,8 @@ static void test_neutral(void **state)
                    "version of chaos has no such device.");
     assert_refused("pool=''", CHAOS_ENOTSUP,
                    "guest.cfg:1:1: pool=\"\": not supported: remove the key. "
-                   "chaos leaves the scheduler's settings as Xen has them.");
+                   "chaos sets cpu_weight and cap, and leaves the rest to "
+                   "Xen.");
 }
 
 /* Those that xl does not know: registry and xl_visible. */
@@ -563,6 +597,10 @@ static void test_set(void **state)
         { "uuid=7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1",
           "uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\"\n" },
         { "cpus=0-3,^2", "cpus=\"0-1,3\"\n" },
+        { "cpus_soft=0-3,^2", "cpus_soft=\"0-1,3\"\n" },
+        { "maxvcpus=4", "maxvcpus=4\n" },
+        { "cpu_weight=300", "cpu_weight=300\n" },
+        { "cap=25", "cap=25\n" },
         { "cpus=['1','2']", "cpus=[\"1\", \"2\"]\n" },
         { "vif=['bridge=br1', '']",
           "vif=[\"bridge=br1\", \"bridge=xenbr0\"]\n" },
@@ -680,6 +718,8 @@ static void test_check(void **state)
         { MINIMAL "builder='generic'", NULL, NULL },
         { MINIMAL "builder='generic'; type='pv'", NULL, NULL },
         { MINIMAL "memory=64; maxmem=64", NULL, NULL },
+        { MINIMAL "vcpus=2; maxvcpus=2; cap=200", NULL, NULL },
+        { MINIMAL "maxvcpus=4; cap=400; cpu_weight=1", NULL, NULL },
         { MINIMAL "name='0x1'", NULL, NULL },
         { MINIMAL "name='\xc3\xa4 b'", NULL, NULL },
         { "kernel='k'", NULL, "guest.cfg: name is not set: add name=\"...\"" },
@@ -707,6 +747,13 @@ static void test_check(void **state)
           "it" },
         { MINIMAL "memory=64\nmaxmem=63", NULL,
           "guest.cfg:4:8: maxmem=63: below memory=64: raise it or remove it" },
+        { MINIMAL "vcpus=3\nmaxvcpus=2", NULL,
+          "guest.cfg:4:10: maxvcpus=2: below vcpus=3: raise it or remove it" },
+        { MINIMAL "maxvcpus=2", "vcpus=3",
+          "guest.cfg:3:10: maxvcpus=2: below vcpus=3: raise it or remove it" },
+        { MINIMAL "vcpus=2\ncap=201", NULL,
+          "guest.cfg:4:5: cap=201: above 100 for each of 2 vCPUs: lower it or "
+          "remove it" },
         { MINIMAL "maxmem=64", "memory=65",
           "guest.cfg:3:8: maxmem=64: below memory=65: raise it or remove it" },
     };
@@ -847,7 +894,7 @@ static void test_cpus(void **state)
         chaos_config_free(config);
     }
     for (size_t i = 0; i < COUNT(refused); i++) {
-        struct chaos__cpuset set;
+        struct chaos_cpuset set;
         const char *why = NULL;
 
         if (chaos__cpuset_parse(refused[i], &set, &why) != CHAOS_EINVAL)
@@ -860,7 +907,7 @@ static void test_cpus(void **state)
 static void test_cpuset_format_longest(void **state)
 {
     char text[CHAOS__CPUSET_TEXT_MAX];
-    struct chaos__cpuset set, again;
+    struct chaos_cpuset set, again;
     const char *why;
     size_t length;
 
@@ -915,6 +962,7 @@ static void test_format(void **state)
     assert_round_trip("");
     assert_round_trip("maxmem=7; type='pvh'; ramdisk='r'; root='s'\n"
                       "extra='t'; cpus=['1']; max_event_channels=9\n"
+                      "maxvcpus=128; cpus_soft=['2']; cpu_weight=9; cap=7\n"
                       "on_poweroff='restart'; vcpus=128; on_crash='preserve'");
 }
 

@@ -590,6 +590,10 @@ static void assert_same_domain(const struct found *cold,
     SAME(domain.kept_pages);
     SAME(domain.is_pinned);
     SAME(domain.pinned);
+    SAME(domain.is_soft);
+    SAME(domain.soft);
+    SAME(domain.weight);
+    SAME(domain.cap);
     SAME(domain.ramdisk_size);
     SAME(domain.ramdisk_sum);
     SAME(domain.command_line);

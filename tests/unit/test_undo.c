@@ -35,6 +35,8 @@ static const struct flavor flavors[] = {
     { .type = "pvh", .more = "", .packed = true },
     { .type = "pvh", .more = "vcpus=2\ncpus=\"0-1\"\n", .ramdisk = true },
     { .type = "pvh",
+      .more = "vcpus=2\ncpus_soft=\"0\"\ncpu_weight=512\ncap=150\n" },
+    { .type = "pvh",
       .more = "uuid=\"11111111-2222-3333-4444-555555555555\"\n" },
     { .type = "pv", .more = "" },
     { .type = "pv", .more = "", .packed = true, .ramdisk = true },
