@@ -236,6 +236,13 @@ const char *cli_state_name(const struct chaos_guest_info *info)
     return info->running ? "running" : "blocked";
 }
 
+const char *cli_shown_name(const struct chaos_guest_info *info)
+{
+    if (*info->name)
+        return info->name;
+    return info->is_shell ? "(shell)" : "(null)";
+}
+
 const char *cli_type_name(unsigned type)
 {
     return type == CHAOS_GUEST_PVH ? "pvh" : "pv";

@@ -106,6 +106,8 @@ int cli_console(struct cli *cli, uint32_t domid, struct chaos_console *console);
  * fills pools which have become low. */
 void cli_leave_child(struct cli *cli);
 
+/* A domain's name in tables; one without is shown as xl does. */
+const char *cli_shown_name(const struct chaos_guest_info *info);
 /* Words for what a guest is doing, and how it ended. */
 const char *cli_state_name(const struct chaos_guest_info *info);
 const char *cli_end_name(unsigned end);
@@ -144,6 +146,13 @@ int cli_domid(struct cli *cli, int argc, char **argv);
 int cli_domname(struct cli *cli, int argc, char **argv);
 int cli_rename(struct cli *cli, int argc, char **argv);
 int cli_recover(struct cli *cli, int argc, char **argv);
+int cli_mem_set(struct cli *cli, int argc, char **argv);
+int cli_mem_max(struct cli *cli, int argc, char **argv);
+int cli_vcpu_list(struct cli *cli, int argc, char **argv);
+int cli_vcpu_pin(struct cli *cli, int argc, char **argv);
+int cli_vcpu_set(struct cli *cli, int argc, char **argv);
+int cli_sched_credit(struct cli *cli, int argc, char **argv);
+int cli_sched_credit2(struct cli *cli, int argc, char **argv);
 int cli_wait(struct cli *cli, int argc, char **argv);
 int cli_dmesg(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);

@@ -7,6 +7,15 @@
         0, "json", NULL, "print JSON instead of a table"                       \
     }
 
+/* Of sched-credit and sched-credit2. */
+#define SHARE                                                                  \
+    { 'd', "domain", "GUEST", "of this guest alone" },                         \
+        { 'w', "weight", "N", "give it this weight, 1 to 65535" },             \
+        { 'c', "cap", "N", "give it no more than N percent of a CPU" },        \
+    {                                                                          \
+        's', "schedparam", NULL, "the scheduler's settings alone"              \
+    }
+
 const struct cli_command cli_commands[] = {
     { "create",
       "CONFIG [KEY=VALUE]...",
@@ -83,6 +92,41 @@ const struct cli_command cli_commands[] = {
       "wait until guests have ended",
       cli_wait,
       { { 't', "timeout", "SECONDS", "wait no longer than this" } } },
+    { "mem-set",
+      "GUEST MEM",
+      "ask a guest to have this much memory",
+      cli_mem_set,
+      { { 0 } } },
+    { "mem-max",
+      "GUEST MEM",
+      "limit the memory that a guest can have",
+      cli_mem_max,
+      { { 0 } } },
+    { "vcpu-list",
+      "[GUEST]...",
+      "list domains' vCPUs",
+      cli_vcpu_list,
+      { { 0 } } },
+    { "vcpu-pin",
+      "GUEST VCPU|all CPUS [CPUS]",
+      "say where vCPUs may run, and where best",
+      cli_vcpu_pin,
+      { { 0 } } },
+    { "vcpu-set",
+      "GUEST N",
+      "ask a guest to have N vCPUs online",
+      cli_vcpu_set,
+      { { 'i', "ignore-host", NULL, "even more than the host has CPUs" } } },
+    { "sched-credit",
+      "",
+      "show or set weights of the scheduler credit",
+      cli_sched_credit,
+      { SHARE } },
+    { "sched-credit2",
+      "",
+      "show or set weights of the scheduler credit2",
+      cli_sched_credit2,
+      { SHARE } },
     { "recover",
       "",
       "make the registry anew from Xen",

@@ -22,11 +22,9 @@ static void print_line(const struct chaos_guest_info *info)
 
     printf("%-40s %5" PRIu32 " %5" PRIu64 " %5" PRIu32
            "     %c%c%c%c%c%c  %8.1f\n",
-           *info->name      ? info->name
-           : info->is_shell ? "(shell)"
-                            : "(null)",
-           info->domid, (info->memory_kb + info->claimed_kb) / 1024,
-           info->vcpus, info->running ? 'r' : '-', info->blocked ? 'b' : '-',
+           cli_shown_name(info), info->domid,
+           (info->memory_kb + info->claimed_kb) / 1024, info->vcpus,
+           info->running ? 'r' : '-', info->blocked ? 'b' : '-',
            info->paused ? 'p' : '-', info->ended || info->dying ? 's' : '-',
            letter, info->dying ? 'd' : '-',
            (double)((float)info->cpu_time_ns / 1e9f));

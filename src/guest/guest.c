@@ -62,22 +62,42 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
     return rc;
 }
 
-int chaos__guest_get(struct chaos *chaos, uint32_t domid,
-                     struct chaos__slot **slot_r,
-                     struct chaos__hv_domain *domain_r, struct chaos_error *err)
+/* A domain that may be worked on, and its slot; NULL: it is not ours. */
+static int get_domain(struct chaos *chaos, uint32_t domid,
+                      struct chaos__slot **slot_r,
+                      struct chaos__hv_domain *domain_r,
+                      struct chaos_error *err)
 {
-    struct chaos__slot *slot = chaos__registry_by_domid(chaos->registry, domid);
     int rc;
 
-    if (slot) {
-        rc = chaos__guest_look(chaos, slot, domain_r, err);
-        *slot_r = slot;
+    *slot_r = chaos__registry_by_domid(chaos->registry, domid);
+    if (*slot_r) {
+        rc = chaos__guest_look(chaos, *slot_r, domain_r, err);
         if (rc != CHAOS_ENOGUEST)
             return rc;
     }
     /* Nobody's, or another toolstack's by now. */
-    rc = chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
-    if (rc < 0)
+    *slot_r = NULL;
+    return chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
+}
+
+int chaos__domain_open(struct chaos *chaos, uint32_t domid,
+                       struct chaos__hv_domain *domain_r,
+                       struct chaos_error *err)
+{
+    struct chaos__slot *slot;
+    int rc = chaos__ready(chaos, err);
+
+    return rc < 0 ? rc : get_domain(chaos, domid, &slot, domain_r, err);
+}
+
+int chaos__guest_get(struct chaos *chaos, uint32_t domid,
+                     struct chaos__slot **slot_r,
+                     struct chaos__hv_domain *domain_r, struct chaos_error *err)
+{
+    int rc = get_domain(chaos, domid, slot_r, domain_r, err);
+
+    if (rc < 0 || *slot_r)
         return rc;
     if (domain_r->dying)
         return chaos__fail(err, CHAOS_ENOGUEST,
@@ -98,6 +118,23 @@ int chaos__guest_open(struct chaos *chaos, uint32_t domid,
     int rc = chaos__ready(chaos, err);
 
     return rc < 0 ? rc : chaos__guest_get(chaos, domid, slot_r, domain_r, err);
+}
+
+int chaos__guest_open_xenstore(struct chaos *chaos, uint32_t domid,
+                               struct chaos__slot **slot_r,
+                               struct chaos__hv_domain *domain_r,
+                               struct chaos_error *err)
+{
+    int rc = chaos__guest_open(chaos, domid, slot_r, domain_r, err);
+
+    if (rc < 0)
+        return rc;
+    if (!(*slot_r)->store_frame)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "guest %s does not use XenStore, so it cannot be "
+                           "asked to change its memory or vCPUs",
+                           (*slot_r)->name);
+    return chaos__store_ready(chaos, err);
 }
 
 /* A domid is decimal digits alone. */

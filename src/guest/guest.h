@@ -82,11 +82,24 @@ int chaos__guest_get(struct chaos *chaos, uint32_t domid,
                      struct chaos__hv_domain *domain_r,
                      struct chaos_error *err);
 
+/* chaos__ready(), and a domain of whatever toolstack that may be changed.
+ * CHAOS_EBUSY while somebody works on it, CHAOS_ENOTSUP for a shell. */
+int chaos__domain_open(struct chaos *chaos, uint32_t domid,
+                       struct chaos__hv_domain *domain_r,
+                       struct chaos_error *err);
+
 /* chaos__ready() and chaos__guest_get(): how most public functions start. */
 int chaos__guest_open(struct chaos *chaos, uint32_t domid,
                       struct chaos__slot **slot_r,
                       struct chaos__hv_domain *domain_r,
                       struct chaos_error *err);
+
+/* The same for a guest that uses XenStore, which is open then; CHAOS_ENOTSUP
+ * for another. */
+int chaos__guest_open_xenstore(struct chaos *chaos, uint32_t domid,
+                               struct chaos__slot **slot_r,
+                               struct chaos__hv_domain *domain_r,
+                               struct chaos_error *err);
 
 /* Ends a guest that exists: DYING, destroyed, LINGERING or free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,

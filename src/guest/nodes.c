@@ -250,8 +250,8 @@ void chaos__nodes_publish(struct chaos__store *store,
 struct change {
     const struct chaos__slot *slot;
     void (*queue)(struct chaos__store *store, const struct chaos__slot *slot,
-                  const char *home, const char *value);
-    const char *value;
+                  const char *home, const void *value);
+    const void *value;
 };
 
 /* Only while its directory is there: it would be made again. */
@@ -276,7 +276,7 @@ static int work(struct chaos__store *store, void *user, struct chaos_error *err)
 
 static void queue_name(struct chaos__store *store,
                        const struct chaos__slot *slot, const char *home,
-                       const char *name)
+                       const void *name)
 {
     chaos__store_set(store, home, "name", name);
     if (slot->store_frame)
@@ -293,7 +293,7 @@ int chaos__nodes_rename(struct chaos__store *store,
 
 static void queue_question(struct chaos__store *store,
                            const struct chaos__slot *slot, const char *home,
-                           const char *word)
+                           const void *word)
 {
     (void)slot;
     chaos__store_set(store, home, "control/shutdown", word);
@@ -303,6 +303,30 @@ int chaos__nodes_ask(struct chaos__store *store, const struct chaos__slot *slot,
                      const char *word, struct chaos_error *err)
 {
     struct change change = { slot, queue_question, word };
+
+    return chaos__store_transact(store, work, &change, err);
+}
+
+struct cpus {
+    unsigned online, all;
+};
+
+static void queue_cpus(struct chaos__store *store,
+                       const struct chaos__slot *slot, const char *home,
+                       const void *value)
+{
+    const struct cpus *cpus = value;
+
+    (void)slot;
+    set_cpus(store, home, cpus->online, cpus->all);
+}
+
+int chaos__nodes_set_vcpus(struct chaos__store *store,
+                           const struct chaos__slot *slot, unsigned online,
+                           unsigned vcpus, struct chaos_error *err)
+{
+    const struct cpus cpus = { online, vcpus };
+    struct change change = { slot, queue_cpus, &cpus };
 
     return chaos__store_transact(store, work, &change, err);
 }

@@ -38,6 +38,10 @@ int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
  * when it has gone. */
 int chaos__nodes_ask(struct chaos__store *store, const struct chaos__slot *slot,
                      const char *word, struct chaos_error *err);
+/* Runs: says that of all its `vcpus` the first `online` are to be online. */
+int chaos__nodes_set_vcpus(struct chaos__store *store,
+                           const struct chaos__slot *slot, unsigned online,
+                           unsigned vcpus, struct chaos_error *err);
 /* Takes away all that a slot's domain has, the directory that it shares with
  * its devices' front ends included. */
 void chaos__nodes_remove(struct chaos__store *store,
