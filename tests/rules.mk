@@ -102,7 +102,11 @@ $(BUILD)/bench/inprocess $(BUILD)/bench/many: $(BUILD)/libchaos.a
 $(BUILD)/bench/inprocess $(BUILD)/bench/many: bench_libs := $(xen_static)
 
 # Static, for any dom0.
-lab-tools: $(BUILD)/tests/count
+lab-tools: $(BUILD)/tests/count $(BUILD)/tests/store
+$(BUILD)/tests/store: $(BUILD)/tests/lab/store.o $(BUILD)/libchaos.a
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(xen_static)
+$(BUILD)/tests/lab/store.o: cflags += -Isrc
 count_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lab/count/*.c))
 $(BUILD)/tests/count: $(count_objects)
 	$(say) LINK $@

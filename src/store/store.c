@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include "burst.h"
+#include "clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +12,8 @@
 /* Of a transaction: others change what it is about a few times, or without
  * end. */
 #define TRIES_MAX 100
+#define PAUSE_US 100 /* at most, after the first; then twice that, and so on   \
+                      */
 
 struct chaos__store {
     struct chaos__wire wire;
@@ -218,6 +221,13 @@ static int try_once(struct chaos__store *store, chaos__store_work_fn work,
     return rc;
 }
 
+/* Two that try at the same pace can do so for ever, and one of them in vain:
+ * it comes in another moment each time. */
+static void lose_step(int tries)
+{
+    chaos__sleep_us(chaos__now_us() % (tries * PAUSE_US));
+}
+
 int chaos__store_transact(struct chaos__store *store, chaos__store_work_fn work,
                           void *user, struct chaos_error *err)
 {
@@ -226,11 +236,12 @@ int chaos__store_transact(struct chaos__store *store, chaos__store_work_fn work,
 
     for (tries = 0; tries < TRIES_MAX; tries++) {
         rc = try_once(store, work, user, &error);
-        if (store->burst.has_conflict && !store->wire.is_broken)
-            continue;
-        if (rc < 0 && err)
-            *err = error;
-        return rc;
+        if (!store->burst.has_conflict || store->wire.is_broken) {
+            if (rc < 0 && err)
+                *err = error;
+            return rc;
+        }
+        lose_step(tries + 1);
     }
     return chaos__fail(err, CHAOS_EBUSY,
                        "XenStore is too busy: %d times others changed what "
