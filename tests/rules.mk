@@ -22,8 +22,15 @@ $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
 	    $$(unit_libs)
 endef
 front_end_tests := $(wildcard tests/unit/test_front_*.c)
-$(foreach source,$(filter-out $(front_end_tests) tests/unit/test_network.c, \
-    $(wildcard tests/unit/test_*.c)),$(eval $(call unit_test,$(source))))
+$(foreach source,$(filter-out $(front_end_tests) tests/unit/test_network.c \
+    tests/unit/test_script_run.c, $(wildcard tests/unit/test_*.c)), \
+    $(eval $(call unit_test,$(source))))
+
+# Of src/dom0, what any kernel can do.
+$(BUILD)/tests/test_script_run: $(BUILD)/tests/unit/test_script_run.o \
+        $(BUILD)/src/dom0/script.o $(BUILD)/src/error.o
+	$(say) LINK $@
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka
 
 # libxlutil is the oracle for the syntax and for devices.
 $(BUILD)/tests/test_config_oracle: unit_libs := -lxlutil

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "script.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A killed process ends at once, unless the kernel can't let go of it. */
+#define KILL_TIMEOUT_MS 1000
+
+#define SAID_SIZE 256
+#define PIPE_READS 1024 /* enough to empty one */
+
+struct run {
+    pid_t pid;
+    int pidfd;                /* readable when it has ended */
+    int output;               /* the end of a pipe; what it prints */
+    char said[SAID_SIZE + 1]; /* the last of that */
+    size_t length;
+};
+
+/* ------------------------------------------------------------- starting */
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t signals;
+    int r;
+
+    sigfillset(&signals);
+    r = posix_spawnattr_setsigdefault(attributes, &signals);
+    sigemptyset(&signals);
+    if (r == 0)
+        r = posix_spawnattr_setsigmask(attributes, &signals);
+    if (r == 0)
+        r = posix_spawnattr_setpgroup(attributes, 0);
+    if (r == 0)
+        r = posix_spawnattr_setflags(
+            attributes, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+                                POSIX_SPAWN_SETPGROUP));
+    return r;
+}
+
+/* Input comes last: `output` may have its number, in a process that has closed
+ * it. */
+static int set_descriptors(posix_spawn_file_actions_t *actions, int output)
+{
+    int r = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+
+    if (r == 0)
+        r = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
+    if (r == 0)
+        r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null",
+                                             O_RDONLY, 0);
+    if (r == 0)
+        r = posix_spawn_file_actions_addclosefrom_np(actions,
+                                                     STDERR_FILENO + 1);
+    return r;
+}
+
+/* 0 or an errno. */
+static int spawn(const struct chaos__script *script, int output, pid_t *pid_r)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int r = posix_spawnattr_init(&attributes);
+
+    if (r != 0)
+        return r;
+    r = posix_spawn_file_actions_init(&actions);
+    if (r == 0) {
+        r = set_attributes(&attributes);
+        if (r == 0)
+            r = set_descriptors(&actions, output);
+        if (r == 0)
+            r = posix_spawn(pid_r, script->arguments[0], &actions, &attributes,
+                            script->arguments, script->environment);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    posix_spawnattr_destroy(&attributes);
+    return r;
+}
+
+static int start(const struct chaos__script *script, struct run *run,
+                 struct chaos_error *err)
+{
+    int ends[2], r;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return chaos__fail_errno(err, errno, "making a pipe");
+    r = spawn(script, ends[1], &run->pid);
+    close(ends[1]);
+    if (r == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+        run->pidfd = pidfd_open(run->pid, 0);
+    if (r == 0 && run->pidfd < 0) {
+        r = errno;
+        kill(-run->pid, SIGKILL);
+        waitpid(run->pid, NULL, 0);
+    }
+    if (r != 0) {
+        close(ends[0]);
+        return chaos__fail_errno(err, r, "%s: running it",
+                                 script->arguments[0]);
+    }
+    run->output = ends[0];
+    return 0;
+}
+
+/* ------------------------------------------------------------- watching */
+
+/* Keeps the last of what it prints: 1; 0 when there is nothing now, -1 when
+ * there will never be. */
+static int hear(struct run *run)
+{
+    char bytes[SAID_SIZE / 2];
+    ssize_t got = read(run->output, bytes, sizeof(bytes));
+    size_t over;
+
+    if (got <= 0)
+        return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+    if (run->length + (size_t)got > SAID_SIZE) {
+        over = run->length + (size_t)got - SAID_SIZE;
+        memmove(run->said, run->said + over, run->length - over);
+        run->length -= over;
+    }
+    memcpy(run->said + run->length, bytes, (size_t)got);
+    run->length += (size_t)got;
+    return 1;
+}
+
+/* 1 when it has ended, 0 when the time is up, or -1 with errno. */
+static int await_end(struct run *run, int timeout_ms)
+{
+    int64_t until_us = chaos__now_us() + (int64_t)timeout_ms * 1000, left_us;
+    struct pollfd fds[] = { { .fd = run->pidfd, .events = POLLIN },
+                            { .fd = run->output, .events = POLLIN } };
+
+    while ((left_us = until_us - chaos__now_us()) > 0) {
+        fds[0].revents = fds[1].revents = 0;
+        if (poll(fds, 2, (int)((left_us + 999) / 1000)) < 0 && errno != EINTR)
+            return -1;
+        /* What it has started may have the pipe for longer than it lives. */
+        if (fds[1].revents && hear(run) < 0)
+            fds[1].fd = -1;
+        if (fds[0].revents)
+            return 1;
+    }
+    return 0;
+}
+
+/* The last line that is not empty; "": none. */
+static const char *last_line(struct run *run)
+{
+    size_t end = run->length, start;
+
+    while (end > 0 && strchr("\r\n\t ", run->said[end - 1]))
+        end--;
+    run->said[end] = '\0';
+    for (start = end; start > 0 && run->said[start - 1] != '\n';)
+        start--;
+    return run->said + start;
+}
+
+static int judge(const char *path, struct run *run, struct chaos_error *err)
+{
+    siginfo_t info = { 0 };
+    const char *said, *colon;
+    int r, reads;
+
+    do
+        r = waitid(P_PID, (id_t)run->pid, &info, WEXITED);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return chaos__fail_errno(err, errno, "%s: learning how it ended", path);
+    if (info.si_code == CLD_EXITED && info.si_status == 0)
+        return 0;
+    for (reads = 0; reads < PIPE_READS && hear(run) > 0; reads++)
+        ;
+    said = last_line(run);
+    colon = *said ? ": " : "";
+    if (info.si_code == CLD_EXITED)
+        return chaos__fail(err, CHAOS_EFAILED, "%s: exit status %d%s%s", path,
+                           info.si_status, colon, said);
+    return chaos__fail(err, CHAOS_EFAILED, "%s: killed by signal %d%s%s", path,
+                       info.si_status, colon, said);
+}
+
+static int end(const char *path, struct run *run, int timeout_ms,
+               struct chaos_error *err)
+{
+    const char *said;
+
+    kill(-run->pid, SIGKILL);
+    if (await_end(run, KILL_TIMEOUT_MS) > 0)
+        waitpid(run->pid, NULL, 0);
+    said = last_line(run);
+    return chaos__fail(err, CHAOS_ETIMEDOUT,
+                       "%s: still running after %d s, and killed%s%s", path,
+                       timeout_ms / 1000, *said ? ": " : "", said);
+}
+
+int chaos__script_run(const struct chaos__script *script, int timeout_ms,
+                      struct chaos_error *err)
+{
+    const char *path = script->arguments[0];
+    struct run run = { .pidfd = -1, .output = -1 };
+    int rc = start(script, &run, err), r;
+
+    if (rc < 0)
+        return rc;
+    r = await_end(&run, timeout_ms);
+    rc = r > 0 ? judge(path, &run, err) : end(path, &run, timeout_ms, err);
+    close(run.pidfd);
+    close(run.output);
+    return rc;
+}
