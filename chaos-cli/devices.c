@@ -150,6 +150,12 @@ void cli_text_devices(struct cli *cli, uint32_t domid)
 
 /* ------------------------------------------------------------- commands */
 
+/* What its front end has not told yet, xl shows as -1. */
+static int64_t known(uint32_t port_or_reference)
+{
+    return port_or_reference ? (int64_t)port_or_reference : -1;
+}
+
 /* The columns of xl network-list and xl block-list, byte for byte: scripts
  * read them. */
 static void row_network(uint32_t domid, const struct chaos_device_info *device)
@@ -160,10 +166,10 @@ static void row_network(uint32_t domid, const struct chaos_device_info *device)
     snprintf(path, sizeof(path),
              "/local/domain/0/backend/vif/%" PRIu32 "/%" PRIu32, domid,
              device->id);
-    printf("%-3" PRIu32 " %-2d %-17s %6" PRIu32 " %5u %6" PRIu32 " %5" PRIu32
-           "/%-11" PRIu32 " %-30s\n",
-           device->id, 0, mac, device->id, device->state, device->port,
-           device->references[0], device->references[1], path);
+    printf("%-3" PRIu32 " %-2d %-17s%6" PRIu32 " %5u %6" PRId64 " %5" PRId64
+           "/%-11" PRId64 " %-30s\n",
+           device->id, 0, mac, device->id, device->state, known(device->port),
+           known(device->references[0]), known(device->references[1]), path);
 }
 
 static void row_disk(uint32_t domid, const struct chaos_device_info *device)
@@ -173,10 +179,10 @@ static void row_disk(uint32_t domid, const struct chaos_device_info *device)
     snprintf(path, sizeof(path),
              "/local/domain/0/backend/vbd/%" PRIu32 "/%" PRIu32, domid,
              device->id);
-    printf("%-5" PRIu32 " %-3d %-6" PRIu32 " %-5u %-6" PRIu32 " %-8" PRIu32
+    printf("%-5" PRIu32 " %-3d %-6" PRIu32 " %-5u %-6" PRId64 " %-8" PRId64
            " %-30s\n",
-           device->id, 0, domid, device->state, device->port,
-           device->references[0], path);
+           device->id, 0, domid, device->state, known(device->port),
+           known(device->references[0]), path);
 }
 
 static void print_header(enum chaos_device_kind kind)

@@ -39,8 +39,7 @@ static void print_text(struct cli *cli, const struct chaos_guest_info *info,
            info->maxmem_kb);
     printf("cpu time: %" PRIu64 ".%03" PRIu64 " s\n",
            info->cpu_time_ns / 1000000000, info->cpu_time_ns / 1000000 % 1000);
-    if (info->is_chaos)
-        cli_text_devices(cli, info->domid);
+    cli_text_devices(cli, info->domid);
     if (config)
         printf("\n%s", config);
 }

@@ -73,7 +73,6 @@ void cli_json_guest(struct cli *cli, const struct chaos_guest_info *info,
     if (info->created_s) /* Xen does not keep it for other toolstacks */
         printf(",\n%s  \"created\": %" PRIu64 ",\n%s  \"uptime_s\": %" PRIu64,
                indent, info->created_s, indent, uptime_s(info));
-    if (info->is_chaos)
-        cli_json_devices(cli, info->domid, indent);
+    cli_json_devices(cli, info->domid, indent);
     printf("\n%s}", indent);
 }

@@ -8,26 +8,35 @@
 
 /* xl list's columns, byte for byte, down to "(null)" for a domain without a
  * name and the CPU time in single precision: scripts read them. */
-static void print_header(void)
+static void print_header(bool verbose)
 {
     printf("Name                                        ID   Mem VCPUs\t"
-           "State\tTime(s)\n");
+           "State\tTime(s)");
+    if (verbose)
+        printf("  %-36s  Made by", "UUID");
+    printf("\n");
 }
 
-static void print_line(const struct chaos_guest_info *info)
+static void print_line(const struct chaos_guest_info *info, bool verbose)
 {
     static const char ends[] = "-rscwS";
     unsigned end = info->ended ? info->end : 0;
     char letter = end < sizeof(ends) - 1 ? ends[end] : '?';
+    char uuid[CLI_UUID_SIZE];
 
     printf("%-40s %5" PRIu32 " %5" PRIu64 " %5" PRIu32
-           "     %c%c%c%c%c%c  %8.1f\n",
+           "     %c%c%c%c%c%c  %8.1f",
            cli_shown_name(info), info->domid,
            (info->memory_kb + info->claimed_kb) / 1024, info->vcpus,
            info->running ? 'r' : '-', info->blocked ? 'b' : '-',
            info->paused ? 'p' : '-', info->ended || info->dying ? 's' : '-',
            letter, info->dying ? 'd' : '-',
            (double)((float)info->cpu_time_ns / 1e9f));
+    if (verbose) {
+        cli_uuid(info->uuid, uuid);
+        printf("  %s  %s", uuid, info->is_chaos ? "chaos" : "other");
+    }
+    printf("\n");
 }
 
 static void print_json(struct cli *cli, const struct chaos_guest_info *list,
@@ -43,13 +52,14 @@ static void print_json(struct cli *cli, const struct chaos_guest_info *list,
     printf("%s]\n", count ? "\n" : "");
 }
 
-static void print_table(const struct chaos_guest_info *list, size_t count)
+static void print_table(const struct chaos_guest_info *list, size_t count,
+                        bool verbose)
 {
     size_t i;
 
-    print_header();
+    print_header(verbose);
     for (i = 0; i < count; i++)
-        print_line(&list[i]);
+        print_line(&list[i], verbose);
 }
 
 struct chosen {
@@ -104,7 +114,7 @@ static void leave_out_shells(struct chosen *chosen)
 int cli_list(struct cli *cli, int argc, char **argv)
 {
     struct chosen chosen = { 0 };
-    bool json = false, all = false;
+    bool json = false, all = false, verbose = false;
     int option, status;
 
     while ((option = cli_option(cli, argc, argv)) != -1)
@@ -114,6 +124,9 @@ int cli_list(struct cli *cli, int argc, char **argv)
             break;
         case 'a':
             all = true;
+            break;
+        case 'v':
+            verbose = true;
             break;
         default:
             return cli_option_exit(option);
@@ -125,7 +138,7 @@ int cli_list(struct cli *cli, int argc, char **argv)
         if (json)
             print_json(cli, chosen.list, chosen.count);
         else
-            print_table(chosen.list, chosen.count);
+            print_table(chosen.list, chosen.count, verbose);
     }
     free(chosen.list);
     return status;

@@ -67,12 +67,15 @@ struct chaos_device_info {
 #define CHAOS_DEVICES_STATE 1u
 
 /*
- * The devices of a guest of chaos's, network interfaces first, each in the
- * order of its configuration.  `flags` is 0 or CHAOS_DEVICES_STATE; without
- * that, Xen and the registry know all, and every state is 0.  The caller frees
- * *list_r with free(); it may be NULL when there is no device.  Blocks as the
- * functions of chaos/guest.h do, and fails as they do; with CHAOS_DEVICES_STATE
- * also with CHAOS_ETIMEDOUT when XenStore does not answer within 10 s.
+ * The devices of a guest, network interfaces first, each in the order of its
+ * configuration.  `flags` is 0 or CHAOS_DEVICES_STATE; without that, Xen and
+ * the registry know all, and every state is 0.  Those of a domain that another
+ * toolstack made are read from XenStore, in the order of their numbers, 8
+ * interfaces and 16 disks at most; it does not tell addresses or shared use.
+ * The caller frees *list_r with free(); it may be NULL when there is no device.
+ * Blocks as the functions of chaos/guest.h do, and fails as they do; where
+ * XenStore is asked also with CHAOS_ETIMEDOUT when it does not answer within
+ * 10 s.
  */
 int chaos_guest_devices(struct chaos *chaos, uint32_t domid, unsigned flags,
                         struct chaos_device_info **list_r, size_t *count_r,

@@ -13,9 +13,11 @@
  * permission), CHAOS_ENOMEM, or CHAOS_EFAILED (what Xen, dom0's kernel or
  * XenStore refused); functions that take a domid fail with CHAOS_ENOGUEST when
  * no guest has it, with CHAOS_EBUSY while another process works on the guest,
- * and, but for chaos_guest_info(), with CHAOS_ENOTSUP when the domain was not
- * made by chaos.  Threads and fork() are as chaos/context.h says.  None may be
- * called from a signal handler.
+ * and with CHAOS_ENOTSUP for dom0 and for what a domain that another toolstack
+ * made is not good for: such a one can be found, shown, paused and unpaused,
+ * asked, waited for and destroyed, but has neither a configuration nor a
+ * control page, and its name is its toolstack's.  Threads and fork() are as
+ * chaos/context.h says.  None may be called from a signal handler.
  */
 #ifndef CHAOS_GUEST_H
 #define CHAOS_GUEST_H
@@ -152,7 +154,8 @@ int chaos_guest_check(struct chaos *chaos, const struct chaos_config *config,
 
 /*
  * Finds a domain by name or, when `name` is a number, by domid; chaos's
- * guests in O(1).  Domains of other toolstacks are found by domid alone.
+ * guests in O(1).  A name that none of them has is looked for in XenStore,
+ * among the domains of other toolstacks, if there are any.
  */
 int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
                      struct chaos_error *err);
@@ -181,6 +184,13 @@ int chaos_guest_config(struct chaos *chaos, uint32_t domid,
  * that let go late: the domain is dying until they have.  CHAOS_EFAILED or
  * CHAOS_ETIMEDOUT also when XenStore is not there to take its devices away: it
  * has ended then, and a later call sees to the rest.
+ *
+ * Of a domain that another toolstack made, all goes that libxl makes: its back
+ * ends are waited for, 10 s at most, its hotplug scripts are run, 40 s at most
+ * for each, and its nodes and libxl's files are removed; what a script or a
+ * back end fails in is logged.  It still exists when this fails.
+ * CHAOS_ENOTSUP, and nothing has happened, when it has a device model or
+ * devices that are no interfaces or disks of dom0's kernel.
  */
 int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);
@@ -210,6 +220,9 @@ int chaos_guest_unpause(struct chaos *chaos, uint32_t domid,
  * that speaks to XenStore is asked there, by control/shutdown, and takes that
  * away when it has seen it.  CHAOS_ENOTSUP for a PV guest that was recovered
  * and does not speak to XenStore.
+ * A domain that another toolstack made is asked there too, with CHAOS_ENOTSUP
+ * if it has said that it does not know the request; what follows its end is its
+ * toolstack's.
  */
 int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
                          enum chaos_guest_end how, struct chaos_error *err);

@@ -3,6 +3,7 @@
  * the guest is paused, and taking it all away again. */
 #include "clock.h"
 #include "end.h"
+#include "store/directory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 
 /* A back end starts in milliseconds, or not at all. */
 #define CALM_TIMEOUT_MS 2000
+
+#define DISMISS_TIMEOUT_MS 10000 /* LIBXL_DESTROY_TIMEOUT */
 
 int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos__devices *devices,
@@ -287,6 +290,64 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
     rc = wait_for(store, ends, count, calm_step, CALM_TIMEOUT_MS, &late, err);
     unwatch(store, ends, count);
     return rc < 0 ? rc : chaos__store_run(store, err);
+}
+
+/* One that the kernel does not know any more may have no state. */
+static int closed_step(struct chaos__store *store, struct chaos__end *end,
+                       struct chaos_error *err)
+{
+    enum chaos__end_state state = state_of(end->state);
+
+    (void)store;
+    (void)err;
+    return state == CHAOS__END_UNKNOWN || state == CHAOS__END_CLOSED
+               ? STEP_DONE
+               : STEP_EVENT;
+}
+
+/* A back end without its front end closes for good when it is not to stay
+ * online; one that has closed already would not do that again. */
+static void dismiss(struct chaos__store *store, const struct chaos__end *end)
+{
+    enum chaos__end_state state = state_of(end->state);
+
+    if (*end->state)
+        chaos__store_set_number(store, end->back, "online", 0);
+    if (state != CHAOS__END_UNKNOWN && state != CHAOS__END_CLOSED)
+        chaos__store_set_number(store, end->back, "state", CHAOS__END_CLOSING);
+    chaos__store_remove(store, end->front);
+}
+
+int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
+                           const struct chaos__device_name *names,
+                           unsigned count, struct chaos_error *err)
+{
+    struct chaos__end ends[CHAOS__ENDS_MAX], *late = NULL;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < count; i++) {
+        chaos__end_place(&ends[i], names[i].is_net ? "vif" : "vbd", domid,
+                         names[i].id);
+        chaos__end_read(store, &ends[i], "state", ends[i].state,
+                        sizeof(ends[i].state));
+        chaos__end_watch(store, &ends[i]);
+    }
+    rc = chaos__store_run(store, err);
+    for (i = 0; rc == 0 && i < count; i++)
+        dismiss(store, &ends[i]);
+    if (rc == 0)
+        rc = wait_for(store, ends, count, closed_step, DISMISS_TIMEOUT_MS,
+                      &late, err);
+    unwatch(store, ends, count);
+    if (rc == 0)
+        rc = chaos__store_run(store, err);
+    if (rc < 0 || !late)
+        return rc;
+    chaos__fail(err, CHAOS_ETIMEDOUT,
+                "%s %u: the back end did not close in time", late->type,
+                late->id);
+    return 1;
 }
 
 void chaos__devices_remove(struct chaos__store *store, uint32_t domid)

@@ -55,9 +55,9 @@ struct chaos__devices {
 
 /*
  * Opens the disks that the configuration names; a disk without a target is for
- * a shell, and late-bound.  What is opened is open until
- * chaos__devices_close().  The configuration must live as long.  MACs that it
- * does not give are left 0.
+ * a shell, and late-bound.  What
+ * is opened is open until chaos__devices_close().  The configuration must live
+ * as long.  MACs that it does not give are left 0.
  */
 int chaos__devices_open(const struct chaos_config *config, bool noxs,
                         struct chaos__devices *devices,
@@ -124,6 +124,15 @@ struct chaos__device_name {
 int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
                         const struct chaos__device_name *names, unsigned count,
                         struct chaos_error *err);
+
+/*
+ * Takes front ends away and waits, for ten seconds at most, until back ends
+ * have closed for good; their directories stay.  1 when one does not, which
+ * `err` tells then.  No more than CHAOS__ENDS_MAX at a time.
+ */
+int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
+                           const struct chaos__device_name *names,
+                           unsigned count, struct chaos_error *err);
 
 /* Queues taking a domain's back ends away, whatever state they are in: they let
  * go of its memory and ports.  None is no error.  The front ends' directories

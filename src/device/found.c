@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAMES_SIZE 512
+#define NAMES_SIZE CHAOS__STORE_PAYLOAD_MAX
 #define TEXT_SIZE 24
 
 /* What is read of a device, as text. */
@@ -31,32 +31,37 @@ static uint32_t number_of(const char *text, int base)
 
 static int compare_ids(const void *a, const void *b)
 {
-    uint32_t one = ((const struct chaos__found *)a)->id;
-    uint32_t other = ((const struct chaos__found *)b)->id;
+    uint32_t one = ((const struct chaos__device_name *)a)->id;
+    uint32_t other = ((const struct chaos__device_name *)b)->id;
 
     return one < other ? -1 : one > other;
 }
 
-/* Directories are named by number; others are none of ours. */
-static unsigned take_names(const char *names, bool is_net,
-                           struct chaos__found *found, unsigned most)
+/* Directories are named by number; others are none of ours.  Returns how many,
+ * also when there are more than `most`. */
+static unsigned take_names(const char *texts, bool is_net,
+                           struct chaos__device_name *names, unsigned most)
 {
     unsigned count = 0;
     uint32_t id;
 
-    for (; *names && count < most; names += strlen(names) + 1) {
-        id = number_of(names, 10);
-        if (id != 0 || strcmp(names, "0") == 0)
-            found[count++] =
-                (struct chaos__found){ .is_net = is_net, .id = id };
+    for (; *texts; texts += strlen(texts) + 1) {
+        id = number_of(texts, 10);
+        if (id == 0 && strcmp(texts, "0") != 0)
+            continue;
+        if (count < most)
+            names[count] =
+                (struct chaos__device_name){ .is_net = is_net, .id = id };
+        count++;
     }
-    if (count > 0)
-        qsort(found, count, sizeof(*found), compare_ids);
+    if (count > 0 && count <= most)
+        qsort(names, count, sizeof(*names), compare_ids);
     return count;
 }
 
-static int list(struct chaos__store *store, uint32_t domid,
-                struct chaos__found *found, struct chaos_error *err)
+int chaos__devices_named(struct chaos__store *store, uint32_t domid,
+                         struct chaos__device_name names[CHAOS__NAMED_MAX],
+                         struct chaos_error *err)
 {
     char vifs[NAMES_SIZE], vbds[NAMES_SIZE], path[128];
     unsigned count;
@@ -69,9 +74,32 @@ static int list(struct chaos__store *store, uint32_t domid,
     rc = chaos__store_run(store, err);
     if (rc < 0)
         return rc;
-    count = take_names(vifs, true, found, CHAOS__VIFS_MAX);
-    return (int)(count +
-                 take_names(vbds, false, found + count, CHAOS__DISKS_MAX));
+    count = take_names(vifs, true, names, CHAOS__NAMED_MAX);
+    if (count <= CHAOS__NAMED_MAX)
+        count +=
+            take_names(vbds, false, names + count, CHAOS__NAMED_MAX - count);
+    if (count > CHAOS__NAMED_MAX)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "domain %u has more devices than chaos knows to "
+                           "handle; use the toolstack that made it",
+                           domid);
+    return (int)count;
+}
+
+/* As many as there is room for. */
+static int list(struct chaos__store *store, uint32_t domid,
+                struct chaos__found *found, struct chaos_error *err)
+{
+    struct chaos__device_name names[CHAOS__NAMED_MAX];
+    int named = chaos__devices_named(store, domid, names, err), i, count = 0;
+    unsigned nets = 0, disks = 0;
+
+    for (i = 0; i < named; i++)
+        if (names[i].is_net ? nets++ < CHAOS__VIFS_MAX
+                            : disks++ < CHAOS__DISKS_MAX)
+            found[count++] = (struct chaos__found){ .is_net = names[i].is_net,
+                                                    .id = names[i].id };
+    return named < 0 ? named : count;
 }
 
 static void read_front(struct chaos__store *store, const struct chaos__end *end,
@@ -97,6 +125,8 @@ static void ask(struct chaos__store *store, uint32_t domid,
         chaos__end_read(store, &end, "mac", nodes->mac, TEXT_SIZE);
         chaos__end_read(store, &end, "bridge", found->bridge,
                         sizeof(found->bridge));
+        chaos__end_read(store, &end, "vifname", found->interface,
+                        sizeof(found->interface));
         return;
     }
     read_front(store, &end, "ring-ref", nodes->references[0]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What dom0's kernel does for a guest's devices: interfaces on bridges, and
- * block devices over files.  No program is run for it.  It knows no guest and
- * no back end; like src/hv it is faked in the unit tests.
+ * block devices over files.  No program is run for it (script.h does that).
+ * It knows no guest and no back end; like src/hv it is faked in the unit tests.
  */
 #ifndef CHAOS_SRC_DOM0_H
 #define CHAOS_SRC_DOM0_H
@@ -16,6 +16,10 @@
 /* Whether dom0's kernel has the driver for back ends of a type ("vif", "vbd").
  * Without it nobody would ever answer. */
 int chaos__dom0_backend(const char *type, struct chaos_error *err);
+
+/* Removes what libxl keeps in files of a domain. */
+int chaos__dom0_remove_userdata(uint32_t domid, const char *uuid,
+                                struct chaos_error *err);
 
 /* ------------------------------------------------------------- network */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices.h"
 
+#include "foreign.h"
 #include "guest.h"
 
 #include <chaos/device.h>
@@ -376,13 +377,16 @@ int chaos_guest_devices(struct chaos *chaos, uint32_t domid, unsigned flags,
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
     size_t count = 0;
-    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    int rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
+    if (rc == 0 && slot)
         rc = collect(chaos, slot, &list, &count, err);
+    else if (rc == 0)
+        rc = chaos__foreign_list_devices(chaos, domid, &list, &count, err);
     if (rc < 0)
         return rc;
-    fill_targets(chaos, domid, list, count);
+    if (slot)
+        fill_targets(chaos, domid, list, count);
     if (flags & CHAOS_DEVICES_STATE && count > 0)
         rc = fill_states(chaos, domid, list, count, err);
     if (rc < 0) {

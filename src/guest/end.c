@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "control.h"
+#include "foreign.h"
 #include "nodes.h"
 #include "noxs/abi/noxs.h"
 #include "uuid.h"
@@ -219,7 +220,9 @@ int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
         return chaos__fail(err, CHAOS_EINVAL,
                            "a guest can be asked to power off, to reboot, to "
                            "suspend or to halt");
-    rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
+    if (rc == 0 && !slot)
+        return chaos__foreign_shutdown(chaos, domid, word_for(how), err);
     if (rc < 0)
         return rc;
     return slot->store_frame ? ask_by_store(chaos, slot, word_for(how), err)
@@ -252,6 +255,17 @@ static int look(struct chaos *chaos, uint32_t domid, const uint8_t *uuid,
     return 1;
 }
 
+static int fail_late(const struct chaos__slot *slot, uint32_t domid,
+                     int timeout_ms, struct chaos_error *err)
+{
+    if (!slot)
+        return chaos__fail(err, CHAOS_ETIMEDOUT,
+                           "domain %u still runs after %d ms", domid,
+                           timeout_ms);
+    return chaos__fail(err, CHAOS_ETIMEDOUT, "guest %s still runs after %d ms",
+                       slot->name, timeout_ms);
+}
+
 int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
                      enum chaos_guest_end *end_r, struct chaos_error *err)
 {
@@ -260,16 +274,14 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
     enum chaos_guest_end end;
-    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    int rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
 
     if (rc < 0)
         return rc;
     while ((rc = look(chaos, domid, domain.handle, &end, err)) == 0) {
         left = until - chaos__now_us();
         if (timeout_ms >= 0 && left <= 0)
-            return chaos__fail(err, CHAOS_ETIMEDOUT,
-                               "guest %s still runs after %d ms", slot->name,
-                               timeout_ms);
+            return fail_late(slot, domid, timeout_ms, err);
         chaos__sleep_us(timeout_ms >= 0 && left < pause_us ? left : pause_us);
         pause_us = chaos__look_next_us(pause_us);
     }

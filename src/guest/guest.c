@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finding guests, reading what they are, and the short operations on them. */
-#include "guest.h"
+#include "foreign.h"
 
 #include "nodes.h"
 #include "uuid.h"
@@ -91,23 +91,69 @@ int chaos__domain_open(struct chaos *chaos, uint32_t domid,
     return rc < 0 ? rc : get_domain(chaos, domid, &slot, domain_r, err);
 }
 
-int chaos__guest_get(struct chaos *chaos, uint32_t domid,
-                     struct chaos__slot **slot_r,
-                     struct chaos__hv_domain *domain_r, struct chaos_error *err)
+/* A domain without a slot: whether it is another toolstack's. */
+static int check_foreign(struct chaos *chaos,
+                         const struct chaos__hv_domain *domain,
+                         struct chaos_error *err)
 {
-    int rc = get_domain(chaos, domid, slot_r, domain_r, err);
+    const uint32_t domid = domain->domid;
+    const struct chaos__slot *slot;
 
-    if (rc < 0 || *slot_r)
-        return rc;
-    if (domain_r->dying)
+    if (domid == 0)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "domain 0 is dom0, which runs all others");
+    if (domain->dying)
         return chaos__fail(err, CHAOS_ENOGUEST,
                            "domain %u is destroyed; it goes when nobody uses "
                            "its memory any more",
                            domid);
-    return chaos__fail(err, CHAOS_ENOTSUP,
-                       "domain %u was not made by chaos; use the toolstack "
-                       "that made it",
-                       domid);
+    /* Its domid may not be recorded yet. */
+    slot = chaos__registry_by_uuid(chaos->registry, domain->handle);
+    if (slot && slot->state == CHAOS__SLOT_PREPARING)
+        return chaos__fail(err, CHAOS_EBUSY,
+                           "domain %u: process %u is working on it; try again",
+                           domid, slot->owner_pid);
+    if (chaos__uuid_is_ours(domain->handle))
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "domain %u was made by chaos, and the registry does "
+                           "not know it; chaos recover enters it there",
+                           domid);
+    return 0;
+}
+
+int chaos__guest_get_any(struct chaos *chaos, uint32_t domid,
+                         struct chaos__slot **slot_r,
+                         struct chaos__hv_domain *domain_r,
+                         struct chaos_error *err)
+{
+    int rc = get_domain(chaos, domid, slot_r, domain_r, err);
+
+    return rc < 0 || *slot_r ? rc : check_foreign(chaos, domain_r, err);
+}
+
+int chaos__guest_get(struct chaos *chaos, uint32_t domid,
+                     struct chaos__slot **slot_r,
+                     struct chaos__hv_domain *domain_r, struct chaos_error *err)
+{
+    int rc = chaos__guest_get_any(chaos, domid, slot_r, domain_r, err);
+
+    if (rc == 0 && !*slot_r)
+        rc = chaos__fail(err, CHAOS_ENOTSUP,
+                         "domain %u was not made by chaos; use the toolstack "
+                         "that made it",
+                         domid);
+    return rc;
+}
+
+int chaos__guest_open_any(struct chaos *chaos, uint32_t domid,
+                          struct chaos__slot **slot_r,
+                          struct chaos__hv_domain *domain_r,
+                          struct chaos_error *err)
+{
+    int rc = chaos__ready(chaos, err);
+
+    return rc < 0 ? rc
+                  : chaos__guest_get_any(chaos, domid, slot_r, domain_r, err);
 }
 
 int chaos__guest_open(struct chaos *chaos, uint32_t domid,
@@ -155,6 +201,28 @@ static bool parse_domid(const char *text, uint32_t *domid_r)
     return true;
 }
 
+static int fail_unknown(const char *name, struct chaos_error *err)
+{
+    return chaos__fail(err, CHAOS_ENOGUEST,
+                       "no guest %s; chaos list shows those that exist", name);
+}
+
+/* A name that the registry does not know; where XenStore can't be asked,
+ * nobody has it. */
+static int find_foreign(struct chaos *chaos, const char *name,
+                        uint32_t *domid_r, struct chaos_error *err)
+{
+    struct chaos_error why;
+    int rc = chaos__foreign_find(chaos, name, domid_r, &why);
+
+    if (rc < 0)
+        return chaos__fail(err, CHAOS_ENOGUEST,
+                           "no guest %s of chaos's, and other toolstacks' "
+                           "can't be looked for: %s",
+                           name, why.message);
+    return rc > 0 ? 0 : fail_unknown(name, err);
+}
+
 int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
                      struct chaos_error *err)
 {
@@ -173,10 +241,9 @@ int chaos_guest_find(struct chaos *chaos, const char *name, uint32_t *domid_r,
     else if (parse_domid(name, &domid))
         rc = chaos__hv_domain_info(chaos->hv, domid, &domain, err);
     else
-        rc = CHAOS_ENOGUEST;
+        return find_foreign(chaos, name, domid_r, err);
     if (rc == CHAOS_ENOGUEST)
-        chaos__fail(err, rc, "no guest %s; chaos list shows those that exist",
-                    name);
+        fail_unknown(name, err);
     if (rc == 0)
         *domid_r = domain.domid;
     return rc;
@@ -395,11 +462,12 @@ int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    int rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__guest_end(chaos, slot, domain.handle, err);
-    return rc;
+    if (rc < 0)
+        return rc;
+    return slot ? chaos__guest_end(chaos, slot, domain.handle, err)
+                : chaos__foreign_destroy(chaos, &domain, err);
 }
 
 int chaos_guest_pause(struct chaos *chaos, uint32_t domid,
@@ -407,7 +475,7 @@ int chaos_guest_pause(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    int rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
 
     if (rc == 0)
         rc = chaos__hv_domain_pause(chaos->hv, domid, err);
@@ -419,7 +487,7 @@ int chaos_guest_unpause(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    int rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
 
     if (rc == 0)
         rc = chaos__hv_domain_unpause(chaos->hv, domid, err);

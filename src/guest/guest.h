@@ -76,6 +76,13 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
                       struct chaos__hv_domain *domain_r,
                       struct chaos_error *err);
 
+/* The domain that has the domid: one of ours, or *slot_r is NULL and it is
+ * another toolstack's, but never dom0. */
+int chaos__guest_get_any(struct chaos *chaos, uint32_t domid,
+                         struct chaos__slot **slot_r,
+                         struct chaos__hv_domain *domain_r,
+                         struct chaos_error *err);
+
 /* The guest of ours that has the domid. */
 int chaos__guest_get(struct chaos *chaos, uint32_t domid,
                      struct chaos__slot **slot_r,
@@ -88,7 +95,11 @@ int chaos__domain_open(struct chaos *chaos, uint32_t domid,
                        struct chaos__hv_domain *domain_r,
                        struct chaos_error *err);
 
-/* chaos__ready() and chaos__guest_get(): how most public functions start. */
+/* chaos__ready() and one of these: how most public functions start. */
+int chaos__guest_open_any(struct chaos *chaos, uint32_t domid,
+                          struct chaos__slot **slot_r,
+                          struct chaos__hv_domain *domain_r,
+                          struct chaos_error *err);
 int chaos__guest_open(struct chaos *chaos, uint32_t domid,
                       struct chaos__slot **slot_r,
                       struct chaos__hv_domain *domain_r,

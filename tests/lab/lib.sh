@@ -73,8 +73,8 @@ gone() { # GUEST: it no longer exists
     exits 3 "no guest" chaos domid "$1"
 }
 
-destroy_all() {
-    chaos list 2>/dev/null | awk 'NR > 1 && $2 > 0 { print $2 }' |
+destroy_all() { # ours: a Xen host may have others
+    chaos list -v 2>/dev/null | awk '$NF == "chaos" { print $2 }' |
         while read -r domid; do chaos destroy "$domid" >/dev/null 2>&1; done
 }
 
@@ -86,7 +86,8 @@ free_kb() {
 
 # What XenStore, dom0's kernel and Xen have, a line for each kind.
 count() {
-    echo "nodes $(xenstore-ls -f | wc -l)"
+    # Directories of back ends that are empty are nobody's: xl removes them.
+    echo "nodes $(xenstore-ls -f | grep -cv '^/local/domain/0/\(error/\)\?\(backend\|error\)\(/[a-z]*\)\? ')"
     echo "loops $(losetup -l | wc -l)"
     echo "interfaces $(ip link | grep -c '^[0-9]')"
     echo "domains $(xl list | wc -l)"

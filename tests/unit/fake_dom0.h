@@ -44,6 +44,18 @@ void fake_dom0_hold_loop(int number, bool hold);
 /* The interface is taken off its bridge. */
 void fake_dom0_take_off(const char *name);
 
+/*
+ * The programs that were run for devices, a line for each: its words, and
+ * behind " | " the variables that it had, but for PATH; and "userdata DOMID
+ * UUID" when libxl's files of a domain were removed.  The first 8 KiB, valid
+ * until the next reset.
+ */
+const char *fake_dom0_runs(void);
+/* Called when such a program runs, with its words, in the thread that waits for
+ * it; NULL: it does nothing. */
+typedef void (*fake_dom0_script_fn)(char *const *words);
+void fake_dom0_on_script(fake_dom0_script_fn script);
+
 /* ------------------------------------------------------------- back ends */
 
 enum fake_backend_type {

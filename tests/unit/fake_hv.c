@@ -248,7 +248,7 @@ int chaos__hv_domain_unpause(struct chaos__hv *hv, uint32_t domid,
     if (rc == 0)
         rc = fake_need(domid, &domain, err);
     if (rc == 0) {
-        if (!domain->vcpus || !domain->has_entry)
+        if (!domain->vcpus || !(domain->has_entry || domain->is_foreign))
             fake_offence("unpausing domain %u, which has nothing to run",
                          domid);
         domain->paused = false;

@@ -68,6 +68,8 @@
     X(LOOP_ID, "loop_id")                                                      \
     X(HAS_DEVICE, "has_device")                                                \
     X(DOMAIN_SET_HANDLE, "domain_set_handle")                                  \
+    X(SCRIPT, "script")                                                        \
+    X(REMOVE_USERDATA, "remove_userdata")                                      \
     X(DISK_CLOSE, "disk_close")                                                \
     X(VCPU_INFO, "vcpu_info")                                                  \
     X(VCPU_AFFINITY, "vcpu_affinity")                                          \

@@ -25,6 +25,7 @@
 #define FAKE_LOOP_OWNERS 4 /* who makes a shell, and who takes it */
 #define FAKE_DEVICES 8
 #define FAKE_BACKENDS 256
+#define FAKE_RUNS_SIZE 8192
 #define FAKE_LOOP_MAJOR 7
 
 struct fake_bridge {
@@ -60,7 +61,7 @@ struct fake_backend {
     /* what it has open */
     uint32_t refs[2], port;
     unsigned ref_count;
-    bool has_interface, has_loop;
+    bool has_interface, has_disk, has_loop;
     uint32_t loop;
     uint64_t sectors;
 };
@@ -104,6 +105,7 @@ struct fake_state {
     struct fake_device devices[FAKE_DEVICES + 1]; /* the last is none */
     struct fake_backend backends[FAKE_BACKENDS];
     unsigned leaving; /* back ends that have not let go yet */
+    char runs[FAKE_RUNS_SIZE];
     struct fake_tree tree;
     struct fake_hv_domain domains[CHAOS__DOMIDS];
 };

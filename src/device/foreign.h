@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices taken away as libxl does it: those of a domain that another toolstack
+ * made, and those of a guest of ours for which scripts were run.  All that is
+ * known of them is in XenStore, where dom0 has written it.  It must not know
+ * what becomes of the domain.
+ */
+#ifndef CHAOS_SRC_DEVICE_FOREIGN_H
+#define CHAOS_SRC_DEVICE_FOREIGN_H
+
+#include "store/store.h"
+
+#include <stdint.h>
+
+/* CHAOS_ENOTSUP when it has what chaos cannot take away: a device model, or
+ * devices of another kind or from another domain than dom0. */
+int chaos__foreign_devices_check(struct chaos__store *store, uint32_t domid,
+                                 struct chaos_error *err);
+
+/*
+ * Has the back ends of a domain that does not run close, runs the scripts that
+ * clean up behind them, and removes all nodes of theirs.  Returns how many of
+ * these failed, of which `err` tells the last; or an error when XenStore
+ * fails: what is left then can be removed by another call.  Blocks for ten
+ * seconds, and 40 for each script, at most.
+ */
+int chaos__devices_unplug(struct chaos__store *store, uint32_t domid,
+                          struct chaos_error *err);
+
+#endif

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+# Beside xl: what one has made the other shows and ends, and nothing is left.
+. "$(dirname "$0")/../lib.sh"
+
+truncate -s 16M disk.img
+
+# A Debian guest of xl's, with an interface and a disk that is a file.
+linux_config() { # TYPE
+    cat >linux.cfg <<END
+name = "linux"
+type = "$1"
+kernel = "/boot/vmlinuz"
+ramdisk = "$CHAOS_ROOT/build/lab/guest-initrd.gz"
+extra = "console=hvc0 quiet"
+memory = 256
+vif = ["mac=00:16:3e:01:02:03,bridge=xenbr0"]
+disk = ["$work/disk.img,raw,xvda,w"]
+END
+}
+
+noxs_config() { # TYPE
+    config "$1" noop 'vif = [""]' "disk = [\"$work/disk.img,raw,xvda,w\"]" >noop.cfg
+}
+
+connected() { # DOMID
+    [ "$(xenstore-read "/local/domain/0/backend/vif/$1/0/state")" = 4 ] &&
+        [ "$(xenstore-read "/local/domain/0/backend/vbd/$1/51712/state")" = 4 ]
+}
+
+# A check runs in a process of its own, and may find what another has left.
+end_linux() {
+    local id
+    id=$(xl domid linux 2>/dev/null) && xl destroy "$id" 2>/dev/null
+    until_true 90 nothing_of "${id:-none}"
+}
+
+xl_starts() { # TYPE
+    linux_config "$1"
+    xl create -q linux.cfg && domid=$(xl domid linux) && until_true 120 connected "$domid"
+}
+
+nothing_of() { # DOMID
+    ! xenstore-ls -f | grep -E "/(domain|libxl|vif|vbd|console)/$1( |/)" &&
+        ! ls /var/lib/xen | grep "^userdata-.\.$1\." &&
+        ! losetup -l | grep "$work" && ! ip link | grep "vif$1\." &&
+        ! ps | grep '[x]l create -q'
+}
+
+# Each once before it counts: xenstored and dom0's kernel keep some of the
+# first of a kind.
+warm_up() {
+    xl_starts pvh && chaos destroy linux && until_true 10 nothing_of "$domid" || return
+    noxs_config pvh
+    chaos create noop.cfg && xl destroy "$(chaos domid noop)" && chaos list
+}
+
+chaos_destroys() { # TYPE
+    end_linux && count >before || return
+    xl_starts "$1" || return
+    exits 0 "" chaos destroy linux || return
+    until_true 10 nothing_of "$domid" && same_again 20 && gone linux
+}
+
+chaos_destroys_paused() { # TYPE
+    end_linux && count >before || return
+    linux_config "$1"
+    xl create -q -p linux.cfg && domid=$(xl domid linux) || return
+    exits 0 "" chaos destroy "$domid" || return
+    until_true 10 nothing_of "$domid" && same_again 20
+}
+
+chaos_shows() { # TYPE
+    end_linux && xl_starts "$1" || return
+    [ "$(chaos domid linux)" = "$domid" ] || return
+    [ "$(chaos domname "$domid")" = linux ] || return
+    chaos list -v | grep "^linux .* other$" || return
+    chaos info --json linux | grep '"chaos": false' || return
+    chaos info linux | grep "xvda, w, $work/disk.img by /dev/loop" || return
+    xl network-list linux >xl.out
+    chaos vif-list linux >chaos.out
+    # Columns for state: xl tells the front end's.
+    diff xl.out chaos.out || return
+    xl block-list linux >xl.out
+    chaos block-list linux >chaos.out
+    diff xl.out chaos.out
+}
+
+chaos_pauses() {
+    chaos pause linux && xl list linux | grep -- 'p---' || return
+    chaos unpause linux && ! xl list linux | grep -- 'p---' || return
+    exits 5 "still runs" chaos wait -t 1 linux || return
+    exits 1 "made by chaos" chaos rename linux other
+}
+
+refuses() { # TYPE
+    local domid
+    domid=$(xl domid linux) || return
+    xenstore-write "/libxl/$domid/type" hvm
+    exits 1 "xl destroy $domid" chaos destroy linux || return
+    xenstore-write "/libxl/$domid/type" "$1"
+    exits 1 "dom0" chaos destroy 0 && exits 1 "dom0" chaos pause Domain-0 &&
+        state_is linux blocked
+}
+
+chaos_shuts_down() {
+    local domid
+    domid=$(xl domid linux) || return
+    exits 0 "" chaos shutdown -w -t 60 linux || return
+    # xl's own process does the rest.
+    until_true 90 nothing_of "$domid"
+}
+
+xl_destroys() { # TYPE
+    end_linux && noxs_config "$1" && count >before || return
+    domid=$(chaos create noop.cfg) || return
+    until_true 20 state_is noop blocked || return
+    xl destroy "$domid" && chaos list && gone noop || return
+    until_true 10 nothing_of "$domid" && same_again 20 || return
+    # Its disk and its slot are free.
+    domid=$(chaos create noop.cfg) && chaos destroy noop && same_again 20
+}
+
+# The same of one that speaks to XenStore, which xl knows by its name.
+xl_destroys_linux() { # TYPE
+    end_linux && linux_config "$1" && count >before || return
+    domid=$(chaos create linux.cfg) && until_true 120 connected "$domid" || return
+    xl destroy linux && chaos list && gone linux || return
+    until_true 10 nothing_of "$domid" && same_again 20 || return
+    domid=$(chaos create linux.cfg) && chaos destroy linux && same_again 20
+}
+
+check "each of them once" warm_up
+for type in pvh pv; do
+    check "$type: chaos shows a guest of xl's" chaos_shows $type
+    check "$type: chaos pauses and waits for it" chaos_pauses
+    check "$type: what chaos refuses" refuses $type
+    check "$type: chaos has it power off" chaos_shuts_down
+    check "$type: chaos destroys a guest of xl's" chaos_destroys $type
+    check "$type: chaos destroys one that has not run" chaos_destroys_paused $type
+    check "$type: xl destroys a noxs guest" xl_destroys $type
+    check "$type: xl destroys a guest that speaks to XenStore" xl_destroys_linux $type
+done
