@@ -18,6 +18,7 @@
 
 #define CHAOS__INTERFACE_NAME_MAX 16 /* IFNAMSIZ, with the NUL */
 #define CHAOS__VDEV_MAX 16           /* "xvda12", with the NUL */
+#define CHAOS__SCRIPT_MAX 128        /* a path, with the NUL */
 
 /* One of vif=[...]. */
 struct chaos__vif {
@@ -33,6 +34,7 @@ struct chaos__vif {
     /* The guest may send so many bytes in each interval; 0: not limited. */
     uint64_t rate_bytes;
     uint32_t rate_interval_us;
+    char script[CHAOS__SCRIPT_MAX]; /* of the user's own; "": none is run */
 };
 
 enum chaos__disk_access {
@@ -44,11 +46,12 @@ enum chaos__disk_access {
 /* One of disk=[...]. */
 struct chaos__disk {
     char *target; /* path of a block device or of a raw file; NULL: in a
-                   * flavor */
+                   * flavor; with a script whatever that makes of it */
     enum chaos__disk_access access;
     bool is_cdrom;
-    char vdev[CHAOS__VDEV_MAX]; /* "xvda" */
-    uint32_t vdev_number;       /* vbd-interface(7): 51712 for xvda */
+    char vdev[CHAOS__VDEV_MAX];     /* "xvda" */
+    uint32_t vdev_number;           /* vbd-interface(7): 51712 for xvda */
+    char script[CHAOS__SCRIPT_MAX]; /* of the user's own; "": none is run */
 };
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* disk=[...]: xl-disk-configuration(5), with its deprecated forms. */
 #include "config/item.h"
+#include "config/script.h"
 #include "config/vdev.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,7 @@ struct parser {
     /* The parameters that may stand without their key.  An empty one counts as
      * given, but may be given again. */
     struct chaos__span target, format, vdev, access;
+    struct chaos__span script;
     bool is_empty;   /* a drive without a disc in it */
     bool has_prefix; /* then there is no format between target and vdev */
 };
@@ -163,13 +166,28 @@ static int key_specification(struct chaos__item *item, void *user)
 
 static int key_script(struct chaos__item *item, void *user)
 {
-    (void)user;
-    if (chaos__span_is(item->value, "block") ||
-        chaos__span_is(item->value, "/etc/xen/scripts/block"))
-        return 0;
-    return chaos__item_fail(item, CHAOS_ENOTSUP,
-                            "chaos runs no scripts: remove it, attach the "
-                            "storage to dom0 and name its block device");
+    struct parser *parser = user;
+    int rc = set_once(item, "script", &parser->script, item->value);
+
+    return rc < 0 ? rc
+                  : chaos__script_parse(item, item->value, "block",
+                                        parser->disk->script);
+}
+
+/* Behind "nbd:" and the like stands what block-nbd finds the disk by. */
+static int prefix_script(const struct chaos__item *item, struct parser *parser,
+                         struct chaos__span prefix)
+{
+    char script[32];
+    struct chaos__span name = { .start = script };
+    int rc = set_once(item, "script", &parser->script, prefix);
+
+    if (rc < 0)
+        return rc;
+    snprintf(script, sizeof(script), "block-%.*s", (int)prefix.length - 1,
+             prefix.start);
+    name.length = strlen(script);
+    return chaos__script_parse(item, name, "block", parser->disk->script);
 }
 
 static int key_nothing(struct chaos__item *item, void *user)
@@ -314,9 +332,8 @@ static int parse_prefix(struct chaos__item *item, struct parser *parser,
     }
     if (is_one_of(prefix, scripts)) {
         chaos__item_take(item, length);
-        return chaos__item_fail(item, CHAOS_ENOTSUP,
-                                "chaos runs no scripts: attach the storage to "
-                                "dom0 and name its block device");
+        parser->has_prefix = true;
+        return prefix_script(item, parser, prefix);
     }
     /* A path may go on like that, such as host:disk. */
     *length_r = 0;

@@ -175,7 +175,7 @@ static void add_vif(struct builder *builder, const struct chaos__vif *vif)
 {
     const uint8_t *mac = vif->mac, *ip = vif->ipv4, *gw = vif->gateway;
     char rate[CHAOS__RATE_TEXT_MAX];
-    char text[256] = "";
+    char text[256 + CHAOS__SCRIPT_MAX] = "";
 
     if (vif->has_mac)
         add_parameter(text, sizeof(text), "mac=%02x:%02x:%02x:%02x:%02x:%02x",
@@ -198,6 +198,8 @@ static void add_vif(struct builder *builder, const struct chaos__vif *vif)
         chaos__rate_format(vif->rate_bytes, vif->rate_interval_us, rate);
         add_parameter(text, sizeof(text), "rate=%s", rate);
     }
+    if (*vif->script)
+        add_parameter(text, sizeof(text), "script=%s", vif->script);
     add_quoted(builder, text);
 }
 
@@ -227,6 +229,10 @@ static void add_disk(struct builder *builder, const struct chaos__disk *disk)
     add(builder, access[disk->access]);
     if (disk->is_cdrom)
         add(builder, ",devtype=cdrom");
+    if (*disk->script) {
+        add(builder, ",script=");
+        add_escaped(builder, disk->script);
+    }
     if (disk->target) {
         add(builder, ",target=");
         add_escaped(builder, disk->target);

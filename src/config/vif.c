@@ -2,6 +2,7 @@
 /* vif=[...]: xl-network-configuration(5). */
 #include "config/item.h"
 #include "config/rate.h"
+#include "config/script.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -253,13 +254,10 @@ static int set_type(struct chaos__item *item, void *user)
 
 static int set_script(struct chaos__item *item, void *user)
 {
-    (void)user;
-    if (chaos__span_is(item->value, "vif-bridge") ||
-        chaos__span_is(item->value, "/etc/xen/scripts/vif-bridge"))
-        return 0;
-    return chaos__item_fail(item, CHAOS_ENOTSUP,
-                            "chaos runs no scripts: remove it, name the bridge "
-                            "with bridge=, and set up dom0 beforehand");
+    struct parser *parser = user;
+
+    return chaos__script_parse(item, item->value, "vif-bridge",
+                               parser->vif->script);
 }
 
 static int set_backend(struct chaos__item *item, void *user)

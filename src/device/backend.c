@@ -3,6 +3,7 @@
  * the guest is paused, and taking it all away again. */
 #include "clock.h"
 #include "end.h"
+#include "script.h"
 #include "store/directory.h"
 
 #include <stdio.h>
@@ -177,6 +178,70 @@ static int connect_step(struct chaos__store *store, struct chaos__end *end,
     }
 }
 
+/* ------------------------------------------------------ scripts of users' */
+
+/* They are run when the back end waits for the front end. */
+static int waits_step(struct chaos__store *store, struct chaos__end *end,
+                      struct chaos_error *err)
+{
+    char interface[32];
+
+    switch (state_of(end->state)) {
+    case CHAOS__END_INIT_WAIT:
+        snprintf(interface, sizeof(interface), "vif%u.%u", end->domid, end->id);
+        return end->net && !chaos__dom0_has_interface(interface) ? STEP_SOON
+                                                                 : STEP_DONE;
+    case CHAOS__END_CLOSING:
+    case CHAOS__END_CLOSED:
+        return fail_backend(store, end, "refuses to connect", CHAOS_EFAILED,
+                            err);
+    default:
+        return STEP_EVENT;
+    }
+}
+
+static int plug(struct chaos__store *store, struct chaos__end *end,
+                struct chaos_error *err)
+{
+    const char *script = chaos__end_script(end);
+    int rc = end->net ? chaos__script_vif(store, end->domid, end->id, script,
+                                          "", CHAOS__SCRIPT_ADD, err)
+                      : chaos__script_disk(store, end->domid, end->id, script,
+                                           CHAOS__SCRIPT_ADD, err);
+
+    if (rc < 0)
+        return rc;
+    chaos__end_write_plugged(store, end);
+    if (end->net && end->noxs)
+        chaos__end_write_front_state(store, end, CHAOS__END_CONNECTED);
+    if (end->net)
+        end->net->is_joined = true;
+    return chaos__store_run(store, err);
+}
+
+static int plug_all(struct chaos__store *store, struct chaos__end *ends,
+                    unsigned count, int timeout_ms, struct chaos_error *err)
+{
+    struct chaos__end *late;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < count; i++)
+        ends[i].is_done = !*chaos__end_script(&ends[i]);
+    rc = wait_for(store, ends, count, waits_step, timeout_ms, &late, err);
+    if (rc == 0 && late)
+        rc = fail_backend(store, late, "did not start in time", CHAOS_ETIMEDOUT,
+                          err);
+    for (i = 0; rc == 0 && i < count; i++)
+        if (*chaos__end_script(&ends[i]))
+            rc = plug(store, &ends[i], err);
+    for (i = 0; i < count; i++)
+        ends[i].is_done = false;
+    return rc;
+}
+
+/* ------------------------------------------------------------- finishing */
+
 static void ask_disk(struct chaos__store *store, struct chaos__end *end)
 {
     chaos__end_read(store, end, "sectors", end->sectors, sizeof(end->sectors));
@@ -204,9 +269,13 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
     unsigned i, count = chaos__ends(devices, domid, ends);
-    struct chaos__end *late;
-    int rc = wait_for(store, ends, count, connect_step, timeout_ms, &late, err);
+    struct chaos__end *late = NULL;
+    int rc = 0;
 
+    if (chaos__devices_have_scripts(devices->config))
+        rc = plug_all(store, ends, count, timeout_ms, err);
+    if (rc == 0)
+        rc = wait_for(store, ends, count, connect_step, timeout_ms, &late, err);
     if (rc == 0 && late)
         rc = fail_backend(store, late, "did not connect in time",
                           CHAOS_ETIMEDOUT, err);

@@ -17,7 +17,10 @@ static int find_bridge(const struct chaos__vif *vif, bool noxs,
     uint32_t bridge_mtu;
     int rc = chaos__dom0_bridge(vif->bridge, &bridge_mtu, err);
 
-    if (rc < 0)
+    /* A script may know another kind of bridge, or need none. */
+    if (rc < 0 && *vif->script)
+        bridge_mtu = CHAOS__MTU_MAX;
+    else if (rc < 0)
         return rc;
     net->mtu = vif->mtu ? vif->mtu : bridge_mtu;
     /* A packet is in one page: that is how noxs guests use the rings. */
@@ -31,8 +34,10 @@ static int open_block(const struct chaos__disk *disk,
 {
     int rc;
 
-    if (!disk->target) {
-        block->host = (struct chaos__dom0_disk){ .fd = -1, .loop_fd = -1 };
+    if (!disk->target || *disk->script) {
+        block->host = (struct chaos__dom0_disk){ .fd = -1,
+                                                 .loop_fd = -1,
+                                                 .loop = CHAOS__LOOP_NONE };
         return 0;
     }
     rc = chaos__dom0_disk_open(
@@ -82,6 +87,18 @@ int chaos__devices_find_host(struct chaos__devices *devices,
     return rc;
 }
 
+bool chaos__devices_have_scripts(const struct chaos_config *config)
+{
+    bool any = false;
+    unsigned i;
+
+    for (i = 0; i < config->vif_count; i++)
+        any = any || *config->vifs[i].script;
+    for (i = 0; i < config->disk_count; i++)
+        any = any || *config->disks[i].script;
+    return any;
+}
+
 int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err)
 {
@@ -91,6 +108,8 @@ int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
 
     for (i = 0; i < devices->block_count; i++) {
         disk = &devices->config->disks[i];
+        if (*disk->script)
+            continue;
         rc = disk->target
                  ? chaos__dom0_disk_attach(
                        &devices->blocks[i].host,

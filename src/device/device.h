@@ -55,7 +55,7 @@ struct chaos__devices {
 
 /*
  * Opens the disks that the configuration names; a disk without a target is for
- * a shell, and late-bound.  What
+ * a shell, and late-bound, and one with a script is the script's to find.  What
  * is opened is open until chaos__devices_close().  The configuration must live
  * as long.  MACs that it does not give are left 0.
  */
@@ -103,11 +103,14 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
  * Waits until every back end is connected, or waits for the guest's front end,
  * learns what it says, and puts the interfaces on their bridges.  A back end
  * that refuses fails with what it says; one that does nothing, after
- * `timeout_ms`.
+ * `timeout_ms`.  Scripts that the configuration names are run before that, and
+ * each may take 40 s.
  */
 int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
                           struct chaos__devices *devices, int timeout_ms,
                           struct chaos_error *err);
+
+bool chaos__devices_have_scripts(const struct chaos_config *config);
 
 /* Queues a request for a back end's state. */
 void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,

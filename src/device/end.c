@@ -87,6 +87,25 @@ static void set_physical_device(struct chaos__store *store,
                           end->block->host.major, end->block->host.minor);
 }
 
+const char *chaos__end_script(const struct chaos__end *end)
+{
+    return end->vif ? end->vif->script : end->disk->script;
+}
+
+void chaos__end_write_plugged(struct chaos__store *store,
+                              const struct chaos__end *end)
+{
+    chaos__store_set(store, end->back, "hotplug-status", "connected");
+}
+
+/* What has no script is ready at once. */
+static void set_plugged(struct chaos__store *store,
+                        const struct chaos__end *end)
+{
+    if (!*chaos__end_script(end))
+        chaos__end_write_plugged(store, end);
+}
+
 /* ---------------------------------------------------------- for noxs guests */
 
 /* What both kinds have in common, at the start of either directory. */
@@ -98,7 +117,7 @@ static void write_noxs_common(struct chaos__store *store,
     chaos__store_set(store, end->back, "frontend", end->front);
     chaos__store_set_number(store, end->back, "frontend-id", end->domid);
     chaos__store_set_number(store, end->back, "online", 1);
-    chaos__store_set(store, end->back, "hotplug-status", "connected");
+    set_plugged(store, end);
 }
 
 static void write_noxs_vif(struct chaos__store *store,
@@ -121,7 +140,8 @@ static void write_noxs_vif(struct chaos__store *store,
     set_mac(store, end, end->back);
     set_rate(store, end);
     /* netback insists on a script; what one does is done by us. */
-    chaos__store_set(store, end->back, "script", "chaos");
+    chaos__store_set(store, end->back, "script",
+                     *end->vif->script ? end->vif->script : "chaos");
 }
 
 static void write_noxs_vbd(struct chaos__store *store,
@@ -145,7 +165,10 @@ static void write_noxs_vbd(struct chaos__store *store,
                      disk->target ? disk->target : "");
     chaos__store_set(store, end->back, "mode", mode(disk));
     chaos__store_set(store, end->back, "device-type", device_type(disk));
-    set_physical_device(store, end);
+    if (*disk->script)
+        chaos__store_set(store, end->back, "script", disk->script);
+    else
+        set_physical_device(store, end);
 }
 
 static void write_noxs(struct chaos__store *store, const struct chaos__end *end)
@@ -158,11 +181,6 @@ static void write_noxs(struct chaos__store *store, const struct chaos__end *end)
 }
 
 /* ------------------------------------- for guests that speak to XenStore */
-
-/* Where xl has the programs that do what is done by us.  It runs them when it
- * destroys our guest, which is fine. */
-#define SCRIPT_VIF "/etc/xen/scripts/vif-bridge"
-#define SCRIPT_VBD "/etc/xen/scripts/block"
 
 /* xl keeps a copy of what it writes for the back end, and trusts that alone. */
 static void set_both(struct chaos__store *store, const struct chaos__end *end,
@@ -226,13 +244,14 @@ static void write_stock_vif(struct chaos__store *store,
     chaos__store_set_number(store, end->front, "mtu", end->net->mtu);
     set_both_number(store, end, "handle", end->id);
     set_both(store, end, "bridge", end->vif->bridge);
-    set_both(store, end, "script", SCRIPT_VIF);
+    set_both(store, end, "script",
+             *end->vif->script ? end->vif->script : CHAOS__SCRIPT_VIF);
     set_both(store, end, "type", "vif");
     if (*end->vif->name)
         set_both(store, end, "vifname", end->vif->name);
     set_ip(store, end);
     set_rate(store, end);
-    chaos__store_set(store, end->back, "hotplug-status", "connected");
+    set_plugged(store, end);
 }
 
 static void set_params(struct chaos__store *store, const struct chaos__end *end)
@@ -257,16 +276,19 @@ static void write_stock_vbd(struct chaos__store *store,
     set_both_number(store, end, "discard-enable",
                     disk->access != CHAOS__DISK_READ_ONLY);
     set_both_number(store, end, "removable", disk->is_cdrom);
-    set_both(store, end, "script", SCRIPT_VBD);
+    set_both(store, end, "script",
+             *disk->script ? disk->script : CHAOS__SCRIPT_VBD);
     set_both(store, end, "specification", "xen");
     set_params(store, end);
+    if (*disk->script)
+        return;
     snprintf(node, sizeof(node), "/dev/loop%d", end->block->host.loop);
     if (is_file)
         chaos__store_set(store, end->back, "node", node);
     chaos__store_set(store, end->back, "physical-device-path",
                      is_file ? node : disk->target);
     set_physical_device(store, end);
-    chaos__store_set(store, end->back, "hotplug-status", "connected");
+    set_plugged(store, end);
 }
 
 static void write_stock(struct chaos__store *store,

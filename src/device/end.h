@@ -12,6 +12,11 @@
 #define CHAOS__STORE_BACKENDS "/local/domain/0/backend"
 #define CHAOS__STORE_ERRORS "/local/domain/0/error/backend"
 
+/* Where xl has the programs that do what is done by us.  It runs them when it
+ * destroys a guest of ours that speaks to XenStore, which is fine. */
+#define CHAOS__SCRIPT_VIF "/etc/xen/scripts/vif-bridge"
+#define CHAOS__SCRIPT_VBD "/etc/xen/scripts/block"
+
 #define CHAOS__ENDS_MAX (CHAOS__VIFS_MAX + CHAOS__DISKS_MAX)
 
 /* enum xenbus_state, public/io/xenbus.h */
@@ -64,6 +69,11 @@ void chaos__end_write_front_state(struct chaos__store *store,
 /* Queues the nodes that a shell's device has had otherwise, or not at all: its
  * addresses, its disk. */
 void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end);
+/* The script of the user's own that its configuration names, or "". */
+const char *chaos__end_script(const struct chaos__end *end);
+/* Queues telling the back end that what scripts do has been done. */
+void chaos__end_write_plugged(struct chaos__store *store,
+                              const struct chaos__end *end);
 /* Queues reading a node of the back end. */
 void chaos__end_read(struct chaos__store *store, const struct chaos__end *end,
                      const char *node, char *value, size_t size);

@@ -14,6 +14,7 @@
 /* What is read of a device, as text. */
 struct nodes {
     char state[TEXT_SIZE], port[TEXT_SIZE], references[2][TEXT_SIZE];
+    char script[CHAOS__SCRIPT_MAX];
     char mac[TEXT_SIZE]; /* network */
     char mode[TEXT_SIZE], device[TEXT_SIZE], device_type[TEXT_SIZE]; /* disk */
 };
@@ -118,6 +119,8 @@ static void ask(struct chaos__store *store, uint32_t domid,
 
     chaos__end_place(&end, found->is_net ? "vif" : "vbd", domid, found->id);
     chaos__end_read(store, &end, "state", nodes->state, TEXT_SIZE);
+    chaos__end_read(store, &end, "script", nodes->script,
+                    sizeof(nodes->script));
     read_front(store, &end, "event-channel", nodes->port);
     if (found->is_net) {
         read_front(store, &end, "tx-ring-ref", nodes->references[0]);
@@ -165,6 +168,10 @@ static void learn_device(char *text, struct chaos__found *found)
 
 static void learn(struct chaos__found *found, struct nodes *nodes)
 {
+    const char *usual = found->is_net ? CHAOS__SCRIPT_VIF : CHAOS__SCRIPT_VBD;
+
+    found->has_script =
+        *nodes->script == '/' && strcmp(nodes->script, usual) != 0;
     found->is_connected = number_of(nodes->state, 10) == CHAOS__END_CONNECTED;
     found->port = number_of(nodes->port, 10);
     found->references[0] = number_of(nodes->references[0], 10);

@@ -18,7 +18,8 @@ int chaos__devices_named(struct chaos__store *store, uint32_t domid,
 
 struct chaos__found {
     bool is_net, is_connected;
-    uint32_t id; /* as its directory is called */
+    bool has_script; /* of the user's own */
+    uint32_t id;     /* as its directory is called */
     uint32_t port, references[2];
     uint32_t major, minor; /* disk */
     bool is_cdrom, is_read_only;

@@ -53,7 +53,10 @@ static bool complete(struct chaos_config *kept,
     }
     for (i = 0; ok && i < config->disk_count; i++) {
         kept->disks[i] = config->disks[i];
-        kept->disks[i].target = absolute(config->disks[i].target);
+        /* A script may know it by something that is no path. */
+        kept->disks[i].target = *config->disks[i].script
+                                    ? strdup(config->disks[i].target)
+                                    : absolute(config->disks[i].target);
         ok = kept->disks[i].target;
     }
     return ok;

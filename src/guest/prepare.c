@@ -9,6 +9,7 @@
 #include "devices.h"
 #include "nodes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* As libxl's: one event channel page's worth is plenty for most. */
@@ -81,6 +82,34 @@ static void queue_nodes(struct chaos *chaos, const struct chaos_config *config,
         chaos__nodes_dress(chaos->store, slot, config);
 }
 
+static void warn_of_script(struct chaos *chaos, const char *name,
+                           const char *what, const char *script)
+{
+    if (*script)
+        chaos__log(chaos, CHAOS_LOG_WARNING,
+                   "%s: %s: script=%s is run, which takes many times as long "
+                   "as a create without scripts",
+                   name, what, script);
+}
+
+/* They are run when back ends are there, and again when the guest goes. */
+static void announce_scripts(struct chaos *chaos,
+                             const struct chaos_config *config,
+                             struct chaos__slot *slot)
+{
+    char what[16];
+    unsigned i;
+
+    slot->has_scripts = chaos__devices_have_scripts(config);
+    for (i = 0; i < config->vif_count; i++) {
+        snprintf(what, sizeof(what), "vif %u", i);
+        warn_of_script(chaos, slot->name, what, config->vifs[i].script);
+    }
+    for (i = 0; i < config->disk_count; i++)
+        warn_of_script(chaos, slot->name, config->disks[i].vdev,
+                       config->disks[i].script);
+}
+
 static int connect_devices(struct chaos *chaos,
                            const struct chaos_config *config,
                            struct chaos__slot *slot, struct chaos__shell *shell,
@@ -98,6 +127,7 @@ static int connect_devices(struct chaos *chaos,
         rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
     if (rc < 0)
         return rc;
+    announce_scripts(chaos, config, slot);
     if (!shell->noxs)
         queue_nodes(chaos, config, slot, shell);
     return chaos__devices_connect(chaos->store, shell->domid, shell->devices,

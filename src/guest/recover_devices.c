@@ -105,7 +105,8 @@ static void fill_block(struct chaos__device *record,
     record->loop =
         found->major == LOOP_MAJOR ? (int32_t)found->minor : CHAOS__LOOP_NONE;
     memcpy(record->name, found->vdev, sizeof(record->name));
-    learn_key(record, found, note);
+    if (!found->has_script) /* else it is the script's to know */
+        learn_key(record, found, note);
 }
 
 static int record(struct chaos *chaos, struct chaos__slot *slot,
@@ -127,6 +128,8 @@ static int record(struct chaos *chaos, struct chaos__slot *slot,
         fill_net(&record, found, slot->domid, config);
     else
         fill_block(&record, found, config, note);
+    if (found->has_script)
+        slot->has_scripts = 1;
     rc = chaos__registry_add_device(chaos->registry, slot, &record, &added,
                                     &why);
     if (rc == CHAOS_EEXIST || rc == CHAOS_EBUSY) {

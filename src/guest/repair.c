@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #include "clock.h"
+#include "device/foreign.h"
 #include "devices.h"
 #include "nodes.h"
 
@@ -120,6 +121,24 @@ static int calm_devices(struct chaos *chaos, const struct chaos__slot *slot,
                                             count, err);
 }
 
+/* Has the scripts run that were run for them when they came; what those fail in
+ * is told. */
+static int unplug_devices(struct chaos *chaos, const struct chaos__slot *slot,
+                          struct chaos_error *err)
+{
+    struct chaos_error why;
+    int rc;
+
+    chaos__hv_domain_pause(chaos->hv, slot->domid, NULL);
+    rc = chaos__devices_unplug(chaos->store, slot->domid, &why);
+    if (rc < 0)
+        return chaos__fail(err, rc, "%s", why.message);
+    if (rc > 0)
+        chaos__log(chaos, CHAOS_LOG_WARNING, "domain %u: %s", slot->domid,
+                   why.message);
+    return 0;
+}
+
 /* Takes the devices away, so that the back ends let go of the domain, or what
  * they have written since, and all else that XenStore has of it.
  * `is_starting`: back ends are waited for first. */
@@ -134,7 +153,9 @@ static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
     if (rc != 0)
         return rc < 0 ? rc : 0;
     rc = chaos__store_ready(chaos, err);
-    if (rc == 0 && is_starting)
+    if (rc == 0 && slot->has_scripts)
+        rc = unplug_devices(chaos, slot, err);
+    else if (rc == 0 && is_starting)
         rc = calm_devices(chaos, slot, err);
     if (rc < 0)
         return rc;

@@ -48,10 +48,15 @@ const char *chaos__flavor_of(const struct chaos_config *config, bool noxs,
         /* The kernel names no interface anew that is up. */
         if (*config->vifs[i].name)
             return "an interface with a vifname= is made for its guest";
+        if (*config->vifs[i].script)
+            return "a script= is run for its guest";
         set_vif(&flavor->vifs[i], &config->vifs[i]);
     }
-    for (i = 0; i < config->disk_count; i++)
+    for (i = 0; i < config->disk_count; i++) {
+        if (*config->disks[i].script)
+            return "a script= is run for its guest";
         set_disk(&flavor->disks[i], &config->disks[i]);
+    }
     return NULL;
 }
 

@@ -78,7 +78,8 @@ struct chaos__slot {
     uint64_t store_frame;  /* xenstore guests; 0: it does not use XenStore */
     uint32_t is_hidden;    /* its name is not for XenStore ... */
     uint32_t is_published; /* noxs guests: ... or is there, or soon will be */
-    uint8_t reserved[48];
+    uint32_t has_scripts;  /* programs are to be run when its devices go */
+    uint8_t reserved[44];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may

@@ -80,7 +80,7 @@ static void let_go(struct fake_backend *backend)
     backend->port = 0;
     if (backend->has_loop && loop)
         loop->backends--;
-    backend->has_loop = false;
+    backend->has_loop = backend->has_disk = false;
     if (backend->has_interface)
         fake_interface_remove(backend->domid, backend->id);
     backend->has_interface = false;
@@ -326,22 +326,30 @@ static bool open_device(struct fake_backend *backend, uint32_t major,
     return backend->has_loop || backend->sectors > 0;
 }
 
+/* Its disk, once somebody has said which; false: nobody has, or that failed. */
+static bool take_disk(struct fake_backend *backend)
+{
+    const char *mode = text(backend->directory, "mode"),
+               *device = text(backend->directory, "physical-device");
+    uint32_t major, minor;
+
+    if (!*device)
+        return false;
+    if (sscanf(device, "%x:%x", &major, &minor) != 2)
+        refuse(backend, EINVAL, "reading physical-device");
+    else if (!open_device(backend, major, minor, strchr(mode, 'w') != NULL))
+        refuse(backend, ENOENT, "creating vbd structure");
+    else
+        backend->has_disk = true;
+    return backend->has_disk;
+}
+
 static bool look_at_vbd(struct fake_backend *backend)
 {
-    uint32_t major, minor;
-    const char *mode = text(backend->directory, "mode");
-
     if (!need(backend, backend->directory, "mode"))
         return false;
-    if (sscanf(text(backend->directory, "physical-device"), "%x:%x", &major,
-               &minor) != 2) {
-        refuse(backend, EINVAL, "reading physical-device");
-        return false;
-    }
-    if (open_device(backend, major, minor, strchr(mode, 'w') != NULL))
-        return true;
-    refuse(backend, ENOENT, "creating vbd structure");
-    return false;
+    take_disk(backend);
+    return !backend->is_closed;
 }
 
 static struct fake_backend *add(enum fake_backend_type type, uint32_t domid,
@@ -412,6 +420,8 @@ static bool go_on(struct fake_backend *backend)
         make_interface(backend);
         return true;
     }
+    if (backend->type == FAKE_VBD && !backend->has_disk)
+        return take_disk(backend) || backend->is_closed;
     return fake_state->moods[backend->type] != FAKE_BACKEND_STUCK &&
            connect(backend);
 }

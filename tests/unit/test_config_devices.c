@@ -286,9 +286,9 @@ static void test_vif_refused(void **state)
         { "type=ioemu", CHAOS_ENOTSUP,
           "type=ioemu: only HVM guests have emulated interfaces: remove it" },
         { "type=x", CHAOS_EINVAL, "type=x: no such type: remove it" },
-        { "script=vif-route", CHAOS_ENOTSUP,
-          "script=vif-route: chaos runs no scripts: remove it, name the bridge "
-          "with bridge=, and set up dom0 beforehand" },
+        { "script=", CHAOS_EINVAL,
+          "script=: no script is named: name one in /etc/xen/scripts/ or "
+          "remove it" },
         { "backend=net", CHAOS_ENOTSUP,
           "backend=net: devices come from dom0 alone: remove it" },
         { "gatewaydev=eth0", CHAOS_ENOTSUP,
@@ -509,9 +509,6 @@ static void test_disk_refused(void **state)
 #define NO_VDEV                                                                \
     "no such virtual disk: name it xvda, xvdb and so on, with a number "       \
     "behind for a partition"
-#define NO_SCRIPT                                                              \
-    "chaos runs no scripts: attach the storage to dom0 and name its block "    \
-    "device"
     static const struct {
         const char *item;
         int code;
@@ -574,11 +571,12 @@ static void test_disk_refused(void **state)
           "specification=virtio: disks are Xen's own alone: remove it" },
         { "backend=storage,/a,,xvda", CHAOS_ENOTSUP,
           "backend=storage: devices come from dom0 alone: remove it" },
-        { "script=block-nbd,/a,,xvda", CHAOS_ENOTSUP,
-          "script=block-nbd: chaos runs no scripts: remove it, attach the "
-          "storage to dom0 and name its block device" },
-        { "nbd:host:1,xvda", CHAOS_ENOTSUP, "nbd:: " NO_SCRIPT },
-        { "tap:iscsi:x,xvda", CHAOS_ENOTSUP, "iscsi:: " NO_SCRIPT },
+        { "script=,/a,,xvda", CHAOS_EINVAL,
+          "script=: no script is named: name one in /etc/xen/scripts/ or "
+          "remove it" },
+        { "script=block-nbd,nbd:/a,xvda", CHAOS_EINVAL,
+          "nbd:: script is there twice: remove one" },
+        { "nbd:xvda", CHAOS_EINVAL, "no virtual disk is named: add vdev=xvda" },
         { "foo:/a,,xvda", CHAOS_EINVAL,
           "foo:: no such prefix: remove it, or write the path with target= at "
           "the end" },
@@ -749,6 +747,52 @@ static void test_overrides(void **state)
     chaos_config_free(config);
 }
 
+static void test_scripts(void **state)
+{
+    static const struct {
+        const char *text, *vif, *disk;
+    } cases[] = {
+        { "vif=['']; disk=['/a,,xvda']", "", "" },
+        { "vif=['script=vif-bridge']; disk=['/a,,xvda,script=block']", "", "" },
+        { "vif=['script=/etc/xen/scripts/vif-bridge'];"
+          "disk=['script=/etc/xen/scripts/block,/a,,xvda']",
+          "", "" },
+        { "vif=['script=vif-route']; disk=['x,,xvda,script=block-x']",
+          "/etc/xen/scripts/vif-route", "/etc/xen/scripts/block-x" },
+        { "vif=['script=/my/vif-bridge']; disk=['x,,xvda,script=/my/block']",
+          "/my/vif-bridge", "/my/block" },
+        { "vif=['script=my/vif']; disk=['iscsi:x,xvda,w']",
+          "/etc/xen/scripts/my/vif", "/etc/xen/scripts/block-iscsi" },
+        { "vif=['script=block']; disk=['tap:drbd:x y,xvda']",
+          "/etc/xen/scripts/block", "/etc/xen/scripts/block-drbd" },
+    };
+    struct chaos_config *config = NULL;
+    struct chaos_error err;
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        config = parsed(cases[i].text);
+        assert_string_equal(config->vifs[0].script, cases[i].vif);
+        assert_string_equal(config->disks[0].script, cases[i].disk);
+        chaos_config_free(config);
+    }
+    /* The longest, and one byte more. */
+    snprintf(text, sizeof(text), "vif=['script=/%0126d']", 1);
+    config = parsed(text);
+    assert_int_equal(strlen(config->vifs[0].script), 127);
+    chaos_config_free(config);
+    snprintf(text, sizeof(text), "vif=['script=/%0127d']", 1);
+    assert_int_equal(
+        chaos_config_parse(chaos, text, "guest.cfg", &config, &err),
+        CHAOS_EINVAL);
+    assert_non_null(strstr(err.message, "of more than 127 bytes: shorten it"));
+    snprintf(text, sizeof(text), "disk=['/a,,xvda,script=%0111d']", 1);
+    assert_int_equal(
+        chaos_config_parse(chaos, text, "guest.cfg", &config, &err),
+        CHAOS_EINVAL);
+}
+
 /* ------------------------------------------------------- the way back */
 
 static void assert_same_devices(const struct chaos_config *a,
@@ -764,6 +808,7 @@ static void assert_same_devices(const struct chaos_config *a,
         assert_int_equal(a->disks[i].vdev_number, b->disks[i].vdev_number);
         assert_int_equal(a->disks[i].access, b->disks[i].access);
         assert_int_equal(a->disks[i].is_cdrom, b->disks[i].is_cdrom);
+        assert_string_equal(a->disks[i].script, b->disks[i].script);
     }
 }
 
@@ -799,6 +844,11 @@ static void test_format(void **state)
           "disk=[\"format=raw,vdev=xvda,access=w,target=/a\", "
           "\"format=raw,vdev=hdc,access=r,devtype=cdrom,target=/b\", "
           "\"format=raw,vdev=sda1,access=w!,target=/c\"]\n" },
+        { "vif=['script=a\"b']",
+          "vif=[\"bridge=xenbr0,script=/etc/xen/scripts/a\\\"b\"]\n" },
+        { "disk=['nbd:x,xvda']",
+          "disk=[\"format=raw,vdev=xvda,access=w,"
+          "script=/etc/xen/scripts/block-nbd,target=x\"]\n" },
         { "disk=['vdev=xvda,target= /a \"b\"\\\\,c=d:,,']",
           "disk=[\"format=raw,vdev=xvda,access=w,target= /a \\\"b\\\"\\\\,"
           "c=d:,,\"]\n" },
@@ -820,11 +870,14 @@ static void test_format_longest(void **state)
     char *written = rewritten(
         "vif=['mac=00:16:3e:00:00:01,bridge=fifteen-letters,"
         "vifname=letters-fifteen,ip=223.223.223.223/23,gw=223.223.222.222,"
-        "mtu=1500,rate=4294967295B/s@4294967295us']\n"
+        "mtu=1500,rate=4294967295B/s@4294967295us,script=/"
+        "234567890123456789012345678901234567890123456789012345678901234567890"
+        "123456789012345678901234567890123456789012345678901234567']\n"
         "disk=['/a,,d1048575p255']");
 
     (void)state;
-    assert_non_null(strstr(written, "rate=4294967295B/s@4294967295us\"]"));
+    assert_non_null(
+        strstr(written, "rate=4294967295B/s@4294967295us,script=/"));
     free(written);
 }
 
@@ -846,6 +899,7 @@ int main(void)
         cmocka_unit_test(test_long_parameters),
         cmocka_unit_test(test_additions),
         cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_format_longest),
     };

@@ -263,7 +263,6 @@ static bool is_more(const libxl_device_disk *disk)
            (disk->backend != LIBXL_DISK_BACKEND_UNKNOWN &&
             disk->backend != LIBXL_DISK_BACKEND_PHY) ||
            disk->specification == LIBXL_DISK_SPECIFICATION_VIRTIO ||
-           (disk->script && !is_name(disk->script, "block")) ||
            (disk->backend_domname && !is_name(disk->backend_domname, "0") &&
             !is_name(disk->backend_domname, "Domain-0")) ||
            (!libxl_defbool_is_default(disk->discard_enable) &&
@@ -279,8 +278,12 @@ static bool is_more(const libxl_device_disk *disk)
 static bool is_stricter(const char *text, const char *message)
 {
     static const char *const reasons[] = {
-        "no such virtual disk", "no virtual disk is named", "no target",
-        "is there twice",       "are there already",
+        "no such virtual disk",
+        "no virtual disk is named",
+        "no target",
+        "is there twice",
+        "are there already",
+        "no script is named",
     };
 
     for (size_t i = 0; i < COUNT(reasons); i++) {
@@ -296,11 +299,25 @@ static bool is_newer(const char *text)
     return strchr(text, '!') || strstr(text, "trusted");
 }
 
+/* Chaos has the path, and none for the usual one. */
+static bool is_same_script(const char *theirs, const char *ours)
+{
+    char path[512];
+
+    if (!theirs)
+        return !*ours;
+    snprintf(path, sizeof(path), "%s%s",
+             *theirs == '/' ? "" : "/etc/xen/scripts/", theirs);
+    return strcmp(ours, path) == 0 ||
+           (!*ours && strcmp(path, "/etc/xen/scripts/block") == 0);
+}
+
 static void assert_same_disk(const char *text, const libxl_device_disk *theirs,
                              const struct chaos__disk *ours)
 {
     if (is_more(theirs) || !is_name(theirs->pdev_path, ours->target) ||
         !is_name(theirs->vdev, ours->vdev) ||
+        !is_same_script(theirs->script, ours->script) ||
         theirs->is_cdrom != ours->is_cdrom ||
         theirs->readwrite != (ours->access != CHAOS__DISK_READ_ONLY))
         fail_msg("differs: %s: xl: target=%s vdev=%s cdrom=%d readwrite=%d, "

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+# Hotplug scripts of the user's own, for guests of either registry.
+. "$(dirname "$0")/../lib.sh"
+
+truncate -s 16M disk.img
+
+# Scripts that note how they were called, and let Xen's own do the work.
+for kind in vif block; do
+    usual=$([ $kind = vif ] && echo vif-bridge || echo block)
+    cat >$kind <<END
+#!/bin/sh
+echo "$kind \$* \$XENBUS_TYPE \$XENBUS_PATH \$XENBUS_BASE_PATH \${vif:-} \$script" >>$work/calls
+exec /etc/xen/scripts/$usual "\$@"
+END
+done
+cat >failing <<END
+#!/bin/sh
+[ "\$1" = offline ] && exit
+echo "the cable is cut" >&2
+exit 3
+END
+chmod +x vif block failing
+
+noxs_config() { # TYPE
+    config "$1" noop "vif = [\"script=$work/vif\"]" \
+        "disk = [\"$work/disk.img,raw,xvda,w,script=$work/block\"]" >guest.cfg
+    name=noop
+}
+
+linux_config() { # TYPE
+    cat >guest.cfg <<END
+name = "linux"
+type = "$1"
+kernel = "/boot/vmlinuz"
+ramdisk = "$CHAOS_ROOT/build/lab/guest-initrd.gz"
+extra = "console=hvc0 quiet"
+memory = 160
+vif = ["bridge=xenbr0,script=$work/vif"]
+disk = ["$work/disk.img,raw,xvda,w,script=$work/block"]
+END
+    name=linux
+}
+
+both_connected() { # DOMID
+    [ "$(xenstore-read "/local/domain/0/backend/vif/$1/0/state")" = 4 ] &&
+        [ "$(xenstore-read "/local/domain/0/backend/vbd/$1/51712/state")" = 4 ]
+}
+
+lives() { # TYPE noxs|linux
+    "$2_config" "$1" && count >before && rm -f calls || return
+    exits 0 "script=$work/block is run" chaos create guest.cfg || return
+    local domid name=$name
+    domid=$(chaos domid $name)
+    until_true 120 both_connected "$domid" || return
+    [ "$(basename "$(readlink "/sys/class/net/vif$domid.0/master")")" = xenbr0 ] || return
+    losetup -l | grep "$work/disk.img" || return
+    chaos destroy $name && same_again 20 || return
+    cat >expected <<END
+vif online type_if=vif vif backend/vif/$domid/0 backend vif$domid.0 $work/vif
+block add vbd backend/vbd/$domid/51712 backend  $work/block
+vif offline type_if=vif vif backend/vif/$domid/0 backend vif$domid.0 $work/vif
+block remove vbd backend/vbd/$domid/51712 backend  $work/block
+END
+    diff expected calls
+}
+
+fails() { # TYPE
+    config "$1" noop "vif = [\"script=$work/failing\"]" >guest.cfg
+    count >before
+    exits 1 "exit status 3: the cable is cut" chaos create guest.cfg && gone noop &&
+        exits 1 "No such file" chaos create guest.cfg "vif=['script=none']" &&
+        gone noop && same_again 20
+}
+
+# What Xen's own script has to say is in XenStore.
+says_why() {
+    config pvh noop "disk = [\"/nowhere,raw,xvda,w,script=$work/block\"]" >guest.cfg
+    count >before
+    exits 1 "vbd 51712" chaos create guest.cfg && gone noop && same_again 20
+}
+
+usual_ones() { # are not run
+    config pvh noop 'vif = ["script=vif-bridge"]' \
+        "disk = [\"$work/disk.img,raw,xvda,w,script=block\"]" >guest.cfg
+    chaos create guest.cfg >out 2>&1 && ! grep "is run" out && chaos destroy noop
+}
+
+no_shell() {
+    noxs_config pvh
+    exits 1 "a script= is run for its guest" chaos pool fill -n 1 guest.cfg
+}
+
+check "the usual ones are not run" usual_ones
+for type in pvh pv; do
+    check "$type: a noxs guest with scripts" lives $type noxs
+    check "$type: a guest with scripts that speaks to XenStore" lives $type linux
+    check "$type: a script that fails" fails $type
+done
+check "a script that finds no disk" says_why
+check "no shells are made for it" no_shell
