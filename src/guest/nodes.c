@@ -86,7 +86,8 @@ static void make_console(struct chaos__store *store,
     chaos__store_set(store, front.text, "backend", back.text);
     chaos__store_set_number(store, front.text, "backend-id", 0);
     chaos__store_set_number(store, front.text, "limit", CONSOLE_LIMIT);
-    chaos__store_set(store, front.text, "type", "xenconsoled");
+    /* xenconsoled looks again when this changes, see chaos__nodes_dress(). */
+    chaos__store_set(store, front.text, "type", "none");
     chaos__store_set(store, front.text, "output", "pty");
     chaos__store_set(store, front.text, "tty", "");
     chaos__store_set_number(store, front.text, "port", shell->console_port);
@@ -160,7 +161,6 @@ void chaos__nodes_make(struct chaos__store *store,
     chaos__store_set_number(store, home.text, "store/port", shell->store_port);
     chaos__store_set_number(store, home.text, "store/ring-ref",
                             shell->store_frame);
-    /* xenconsoled looks at the console's nodes when it hears of this. */
     chaos__store_introduce(store, domid, shell->store_frame, shell->store_port);
 }
 
@@ -197,6 +197,8 @@ void chaos__nodes_dress(struct chaos__store *store,
         chaos__store_set(store, home.text, "vm", vm.text);
     }
     chaos__store_set(store, home.text, "name", config->name);
+    /* Only now: xenconsoled's log goes by the name. */
+    chaos__store_set(store, home.text, "console/type", "xenconsoled");
     chaos__store_set(store, vm.text, "name", config->name);
     chaos__store_set(store, vm.text, "uuid", uuid);
     chaos__store_set_text(store, vm.text, "start_time", "%lld.%02ld",

@@ -314,6 +314,7 @@ static void claims(const char *type, const char *more)
     assert_true(shell > 0);
     assert_true(fake_store_is_introduced(shell));
     assert_false(is_node("/local/domain/$D/name", shell));
+    assert_string_equal(node("/local/domain/$D/console/type", shell), "none");
 
     fake_hv_reset_counts();
     must(chaos_guest_create(world->chaos, config, 0, &domid, &err));
