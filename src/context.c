@@ -12,6 +12,7 @@
 
 #define RUN_DIR_DEFAULT "/run/chaos"
 #define CACHE_DIR_DEFAULT "/var/cache/chaos"
+#define DUMP_DIR_DEFAULT "/var/lib/xen/dump" /* as xl's */
 #define LOG_LINE_MAX 1024
 
 static char *copy(const char *path, const char *if_null)
@@ -30,8 +31,10 @@ int chaos_open(const struct chaos_options *options, struct chaos **chaos_r,
         chaos->options = *options;
     chaos->run_dir = copy(chaos->options.run_dir, RUN_DIR_DEFAULT);
     chaos->cache_dir = copy(chaos->options.cache_dir, CACHE_DIR_DEFAULT);
-    chaos->options.run_dir = chaos->options.cache_dir = NULL;
-    if (!chaos->run_dir || !chaos->cache_dir) {
+    chaos->dump_dir = copy(chaos->options.dump_dir, DUMP_DIR_DEFAULT);
+    chaos->options.run_dir = chaos->options.cache_dir =
+        chaos->options.dump_dir = NULL;
+    if (!chaos->run_dir || !chaos->cache_dir || !chaos->dump_dir) {
         chaos_close(chaos);
         return chaos__fail_memory(err);
     }
@@ -46,6 +49,7 @@ void chaos_close(struct chaos *chaos)
     chaos__store_close(chaos->store);
     chaos__registry_close(chaos->registry);
     chaos__hv_close(chaos->hv);
+    free(chaos->dump_dir);
     free(chaos->run_dir);
     free(chaos->cache_dir);
     free(chaos);

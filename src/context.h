@@ -20,6 +20,10 @@ struct chaos {
     struct chaos__hv *hv;             /* NULL until needed */
     struct chaos__registry *registry; /* NULL until needed */
     struct chaos__store *store;       /* NULL until needed */
+    char *dump_dir;
+    /* Restarts under way: what they have must not be taken for what a dead
+     * process has left. */
+    unsigned restarting;
 };
 
 /* Logs one line if the level is wanted. */

@@ -44,9 +44,11 @@ struct chaos_options {
     void *log_user;
     enum chaos_log_level log_level; /* lines above it are not made at all */
     const char *run_dir; /* where the registry lives; NULL: /run/chaos */
-    /* Where kernels are kept that were unpacked, 8 at most, until the next boot;
-     * used only if nobody else can write there.  NULL: /var/cache/chaos */
+    /* Where kernels are kept that were unpacked, 8 at most, until the next
+     * boot; used only if nobody else can write there.  NULL: /var/cache/chaos
+     */
     const char *cache_dir;
+    const char *dump_dir; /* for cores; NULL: /var/lib/xen/dump */
 };
 
 /* Opens a context.  `options` may be NULL and is copied.  Does not block. */

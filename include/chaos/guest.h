@@ -96,6 +96,26 @@ struct chaos_guest_info {
     uint64_t created_s;   /* seconds since the epoch; 0: not known */
 };
 
+#define CHAOS_CORE_PATH_MAX 4095 /* bytes, without the NUL */
+
+/* What has become of a guest that had ended. */
+enum chaos_outcome {
+    CHAOS_OUTCOME_NONE = 0, /* nothing: it runs, or another process saw to it */
+    CHAOS_OUTCOME_KEPT = 1,
+    CHAOS_OUTCOME_DESTROYED = 2,
+    CHAOS_OUTCOME_RESTARTED = 3,
+};
+
+struct chaos_settled {
+    uint8_t outcome; /* enum chaos_outcome */
+    uint8_t end;     /* enum chaos_guest_end */
+    uint32_t domid;  /* RESTARTED: of the guest that is there now */
+    /* RESTARTED, if the ended domain is kept as well: its name now; or "" */
+    char kept_name[CHAOS_NAME_MAX + 1];
+    char core[CHAOS_CORE_PATH_MAX +
+              1]; /* where its core is; "": there is none */
+};
+
 /* A guest's control page.  The guest can write to all of it at any time, so
  * nothing here is more than the guest's own word. */
 struct chaos_guest_control {
@@ -267,6 +287,18 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);
 int chaos_guest_unpublished(struct chaos *chaos, uint32_t domid);
+
+/*
+ * Carries out what a guest's configuration says about its end (on_poweroff and
+ * so on), as any other call that notices it does, and tells what was done.  A
+ * guest that has not ended, or is kept, is left as it is.  settled_r may be
+ * NULL.  A restart fails as chaos_guest_create() does: the ended guest is kept
+ * if that could be foreseen, and gone otherwise.  A core that can't be dumped
+ * is logged and no error.
+ */
+int chaos_guest_settle(struct chaos *chaos, uint32_t domid,
+                       struct chaos_settled *settled_r,
+                       struct chaos_error *err);
 
 /* Gives a guest another name.  CHAOS_EEXIST when it is taken, CHAOS_EINVAL
  * when it is none (see chaos.cfg(5)).  The name in XenStore follows; if that

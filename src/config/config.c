@@ -67,6 +67,7 @@ static struct chaos_config *new_config(const char *source,
     config->on_poweroff = CHAOS__ACTION_DESTROY;
     config->on_reboot = CHAOS__ACTION_RESTART;
     config->on_crash = CHAOS__ACTION_DESTROY;
+    config->on_watchdog = CHAOS__ACTION_DESTROY;
     return config;
 }
 

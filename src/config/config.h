@@ -35,6 +35,9 @@ enum chaos__action {
     CHAOS__ACTION_DESTROY,
     CHAOS__ACTION_RESTART,
     CHAOS__ACTION_PRESERVE,
+    CHAOS__ACTION_RENAME_RESTART,
+    CHAOS__ACTION_COREDUMP_DESTROY,
+    CHAOS__ACTION_COREDUMP_RESTART,
 };
 
 /* What cpus= and cpus_soft= say.  0 sets: nothing; 1: it holds for all vCPUs;
@@ -77,6 +80,7 @@ struct chaos_config {
     enum chaos__action on_poweroff;
     enum chaos__action on_reboot;
     enum chaos__action on_crash;
+    enum chaos__action on_watchdog;
     uint32_t max_grant_frames;   /* 0: Xen's default */
     uint32_t max_event_channels; /* 0: the default */
     unsigned vif_count, disk_count;

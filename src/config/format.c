@@ -295,6 +295,8 @@ int chaos_config_format(const struct chaos_config *config, char **text_r,
                chaos__action_name(config->on_poweroff));
     add_string(&builder, "on_reboot", chaos__action_name(config->on_reboot));
     add_string(&builder, "on_crash", chaos__action_name(config->on_crash));
+    add_string(&builder, "on_watchdog",
+               chaos__action_name(config->on_watchdog));
     if (config->max_grant_frames > 0)
         add_number(&builder, "max_grant_frames", config->max_grant_frames);
     if (config->max_event_channels > 0)

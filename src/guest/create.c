@@ -120,6 +120,7 @@ static void record(struct chaos__slot *slot, const struct chaos_config *config,
     slot->on_reboot = (uint8_t)config->on_reboot;
     slot->on_crash = (uint8_t)config->on_crash;
     slot->is_hidden = config->is_hidden;
+    slot->on_watchdog = (uint8_t)config->on_watchdog;
     slot->created_s = (uint64_t)time(NULL);
 }
 

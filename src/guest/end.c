@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How guests end: being asked to, being waited for, and what follows. */
+/* How guests end: being asked to, and being waited for. */
 #include "guest.h"
 
 #include "clock.h"
@@ -7,9 +7,7 @@
 #include "foreign.h"
 #include "nodes.h"
 #include "noxs/abi/noxs.h"
-#include "uuid.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define DYING_TIMEOUT_US 2000000
@@ -48,96 +46,6 @@ bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot)
         chaos__sleep_us(pause_us);
         pause_us = chaos__look_next_us(pause_us);
     }
-}
-
-/* ------------------------------------------------------- what follows it */
-
-static enum chaos__action action_for(const struct chaos__slot *slot,
-                                     unsigned reason)
-{
-    if (reason == CHAOS__SHUTDOWN_POWEROFF)
-        return (enum chaos__action)slot->on_poweroff;
-    if (reason == CHAOS__SHUTDOWN_REBOOT)
-        return (enum chaos__action)slot->on_reboot;
-    if (reason == CHAOS__SHUTDOWN_CRASH)
-        return (enum chaos__action)slot->on_crash;
-    /* Suspended, or a reason that no configuration speaks of: leave it. */
-    return CHAOS__ACTION_PRESERVE;
-}
-
-/* The configuration to create it again from, under the name it has now. */
-static int read_config(struct chaos *chaos, const struct chaos__slot *slot,
-                       struct chaos_config **config_r, struct chaos_error *err)
-{
-    char *text, *name;
-    int rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
-
-    if (rc < 0)
-        return rc;
-    rc = chaos_config_parse(chaos, text, slot->name, config_r, err);
-    free(text);
-    if (rc < 0)
-        return rc;
-    name = strndup(slot->name, sizeof(slot->name) - 1);
-    if (!name) {
-        chaos_config_free(*config_r);
-        return chaos__fail_memory(err);
-    }
-    free((*config_r)->name);
-    (*config_r)->name = name;
-    return 0;
-}
-
-static int restart(struct chaos *chaos, struct chaos__slot *slot,
-                   const uint8_t *uuid, struct chaos_error *err)
-{
-    struct chaos_config *config;
-    uint8_t uuid_was[CHAOS__HANDLE_SIZE];
-    const uint32_t domid = slot->domid;
-    const bool was_published = slot->is_published;
-    uint32_t successor;
-    struct chaos_error why;
-    int rc = read_config(chaos, slot, &config, err);
-
-    if (rc < 0)
-        return rc;
-    memcpy(uuid_was, uuid, sizeof(uuid_was));
-    /* What can be seen to fail must not cost the old one. */
-    rc = chaos_guest_check(chaos, config, &why);
-    if (rc == 0)
-        rc = chaos__guest_end(chaos, slot, uuid, &why);
-    /* A back end that does not let go must not keep it from starting: it has
-     * another UUID then, unless the user has chosen that. */
-    if (rc == 0 && chaos__uuid_is_ours(uuid_was) &&
-        !chaos__await_gone(chaos, domid, uuid_was))
-        config->has_uuid = false;
-    if (rc == 0)
-        rc = chaos__guest_create(chaos, config, 0, &successor, &why);
-    if (rc == 0 && was_published)
-        chaos_guest_publish(chaos, successor, NULL);
-    if (rc < 0)
-        chaos__log(chaos, CHAOS_LOG_WARNING, "restarting %s: %s", config->name,
-                   why.message);
-    chaos_config_free(config);
-    return rc < 0 ? chaos__fail(err, rc, "%s", why.message) : 0;
-}
-
-int chaos__guest_settle(struct chaos *chaos, struct chaos__slot *slot,
-                        const struct chaos__hv_domain *domain,
-                        struct chaos_error *err)
-{
-    if (!domain->shutdown || domain->dying ||
-        slot->state != CHAOS__SLOT_RUNNING)
-        return 0;
-    switch (action_for(slot, domain->shutdown_reason)) {
-    case CHAOS__ACTION_DESTROY:
-        return chaos__guest_end(chaos, slot, domain->handle, err);
-    case CHAOS__ACTION_RESTART:
-        return restart(chaos, slot, domain->handle, err);
-    case CHAOS__ACTION_PRESERVE:
-        break;
-    }
-    return 0;
 }
 
 /* -------------------------------------------------------------- asking */

@@ -59,6 +59,12 @@ static inline bool chaos__is_ending(const struct chaos__slot *slot)
 /* Waits, for two seconds at most, until that is done; false: it isn't. */
 bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot);
 
+/* Takes the devices of a domain that is kept beside its successor away, and has
+ * XenStore know it by its slot's name and UUID.  Waits for two seconds at most
+ * until back ends have let go: CHAOS_EBUSY when they don't. */
+int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
+                             struct chaos_error *err);
+
 /* Undoes a slot that is ours, whatever state it is in: destroys its domain
  * and frees it, or lets it linger while back ends have something of it.  When
  * Xen fails, leaves it to the next process. */
@@ -134,6 +140,20 @@ chaos__guest_end_of(const struct chaos__hv_domain *domain)
 int chaos__guest_settle(struct chaos *chaos, struct chaos__slot *slot,
                         const struct chaos__hv_domain *domain,
                         struct chaos_error *err);
+/* The same, and tells what was done; settled_r may be NULL. */
+int chaos__guest_carry_out(struct chaos *chaos, struct chaos__slot *slot,
+                           const struct chaos__hv_domain *domain,
+                           struct chaos_settled *settled_r,
+                           struct chaos_error *err);
+
+/* Carries out a restart that a process which died has begun: the slot is DUE
+ * and ours, and free or given up after. */
+void chaos__restart_due(struct chaos *chaos, struct chaos__slot *due);
+
+/* Writes the core of the slot's domain, which is DYING and ours.  What can't
+ * be is logged.  path_r may be NULL. */
+void chaos__dump_core(struct chaos *chaos, struct chaos__slot *slot,
+                      char path_r[CHAOS_CORE_PATH_MAX + 1]);
 
 /* chaos_guest_create() without its first look at what others left. */
 int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,

@@ -293,6 +293,46 @@ int chaos__nodes_rename(struct chaos__store *store,
     return chaos__store_transact(store, work, &change, err);
 }
 
+static void queue_aside(struct chaos__store *store,
+                        const struct chaos__slot *slot, const char *home,
+                        const void *uuid)
+{
+    const struct path vm = vm_path(slot->uuid);
+
+    chaos__store_set(store, home, "name", slot->name);
+    if (!slot->store_frame)
+        return;
+    /* Its successor has not made its own yet, which may be called the same. */
+    if (slot->has_shell_uuid)
+        chaos__store_remove(store, vm_path(slot->shell_uuid).text);
+    make_readable(store, vm.text, slot->domid);
+    chaos__store_set(store, home, "vm", vm.text);
+    chaos__store_set(store, vm.text, "name", slot->name);
+    chaos__store_set(store, vm.text, "uuid", uuid);
+}
+
+int chaos__nodes_put_aside(struct chaos__store *store,
+                           const struct chaos__slot *slot,
+                           struct chaos_error *err)
+{
+    const bool has_name = slot->store_frame || slot->is_published;
+    const struct path home = path("/local/domain/%u", slot->domid);
+    char uuid[CHAOS__UUID_TEXT_MAX];
+    struct change change = { slot, queue_aside, uuid };
+    int rc;
+
+    chaos__uuid_format(slot->uuid, uuid);
+    chaos__store_remove(store, has_name ? path("%s/device", home.text).text
+                                        : home.text);
+    if (slot->store_frame)
+        chaos__store_remove(store, path("/libxl/%u/device", slot->domid).text);
+    rc = chaos__store_run(store, err);
+    if (rc < 0 || !has_name)
+        return rc;
+    rc = chaos__store_transact(store, work, &change, err);
+    return rc == CHAOS_ENOGUEST ? 0 : rc; /* another took its nodes away */
+}
+
 static void queue_question(struct chaos__store *store,
                            const struct chaos__slot *slot, const char *home,
                            const void *word)

@@ -30,6 +30,12 @@ void chaos__nodes_publish(struct chaos__store *store,
 int chaos__nodes_rename(struct chaos__store *store,
                         const struct chaos__slot *slot,
                         struct chaos_error *err);
+/* Runs: for a domain that is kept beside its successor, takes away what its
+ * devices have, the back ends' part excepted, and gives it the slot's name and
+ * UUID. */
+int chaos__nodes_put_aside(struct chaos__store *store,
+                           const struct chaos__slot *slot,
+                           struct chaos_error *err);
 /* Runs: fills what the nodes of the slot's domain tell of its pages and its
  * name; nothing for one that does not speak to XenStore. */
 int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,

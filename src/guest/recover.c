@@ -200,13 +200,15 @@ static void fill_slot(struct chaos__slot *slot,
     slot->memory_kb = domain->pages * (CHAOS__PAGE_SIZE / 1024);
     /* What can't be made again is kept. */
     slot->on_poweroff = CHAOS__ACTION_DESTROY;
-    slot->on_reboot = slot->on_crash = CHAOS__ACTION_PRESERVE;
+    slot->on_reboot = slot->on_crash = slot->on_watchdog =
+        CHAOS__ACTION_PRESERVE;
     snprintf(slot->name, sizeof(slot->name), "recovered-%u", domain->domid);
     if (!config)
         return;
     slot->on_poweroff = (uint8_t)config->on_poweroff;
     slot->on_reboot = (uint8_t)config->on_reboot;
     slot->on_crash = (uint8_t)config->on_crash;
+    slot->on_watchdog = (uint8_t)config->on_watchdog;
     slot->created_s = kept->kept_s;
     if (config->name)
         snprintf(slot->name, sizeof(slot->name), "%s", config->name);

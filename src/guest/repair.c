@@ -16,6 +16,8 @@
 #define LINGER_MAX_S 10
 #define LINGERING_AT_ONCE 16
 
+#define RELEASE_TIMEOUT_US 2000000
+
 /* Longer than the 100 ms of blkback's, on a busy host. */
 #define RESIZING_S 2
 
@@ -200,21 +202,27 @@ static bool has_back_end(const struct chaos__device *device, uint32_t domid)
         device->kind == CHAOS__DEVICE_NET ? "vif" : "vbd", domid, device->id);
 }
 
-/* Whether its back end still uses something of a domain that is dying. */
-static bool is_held(const struct chaos__device *device, uint32_t domid)
+/* Whether its back end can be seen to use it.  blkback leaves the kernel's list
+ * before its last requests are done, and closes the disk after them: of a loop
+ * device that can be seen. */
+static bool is_in_use(const struct chaos__device *device, uint32_t domid)
 {
     uint64_t id[2];
 
     if (has_back_end(device, domid))
         return true;
-    if (device->kind == CHAOS__DEVICE_NET)
-        return false;
-    /* blkback leaves the kernel's list before its last requests are done, and
-     * closes the disk after them.  Of a loop device that can be seen. */
-    if (device->loop == CHAOS__LOOP_NONE)
-        return true;
-    return chaos__dom0_loop_id(device->loop, id, NULL) == 0 &&
+    return device->kind == CHAOS__DEVICE_BLOCK &&
+           device->loop != CHAOS__LOOP_NONE &&
+           chaos__dom0_loop_id(device->loop, id, NULL) == 0 &&
            memcmp(id, device->key, sizeof(id)) == 0;
+}
+
+/* Whether its back end may still use something of a domain that is dying. */
+static bool is_held(const struct chaos__device *device, uint32_t domid)
+{
+    return (device->kind == CHAOS__DEVICE_BLOCK &&
+            device->loop == CHAOS__LOOP_NONE) ||
+           is_in_use(device, domid);
 }
 
 /* blkback looks every 100 ms whether its disk has another size, as a late-bound
@@ -226,6 +234,52 @@ static bool is_resizing(struct chaos *chaos, const struct chaos__slot *slot)
                          (uint64_t)time(NULL) > slot->created_s + RESIZING_S))
         return false;
     return any_device(chaos, slot, is_late_bound);
+}
+
+/* Of a domain that stays. */
+static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
+                          bool is_starting, struct chaos_error *err)
+{
+    int rc = is_starting ? calm_devices(chaos, slot, err) : 0;
+
+    if (rc < 0)
+        return rc;
+    chaos__devices_remove(chaos->store, slot->domid);
+    return chaos__nodes_put_aside(chaos->store, slot, err);
+}
+
+/* Waits until its back ends have let go. */
+static int await_back_ends(struct chaos *chaos, const struct chaos__slot *slot,
+                           struct chaos_error *err)
+{
+    int64_t until_us = chaos__now_us() + RELEASE_TIMEOUT_US;
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+
+    while (any_device(chaos, slot, is_in_use)) {
+        if (chaos__now_us() > until_us)
+            return chaos__fail(err, CHAOS_EBUSY,
+                               "a back end does not let go of domain %u",
+                               slot->domid);
+        chaos__sleep_us(pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+    }
+    return 0;
+}
+
+int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
+                             struct chaos_error *err)
+{
+    int rc = chaos__store_ready(chaos, err);
+
+    if (rc == 0)
+        rc = remove_devices(chaos, slot, may_start(slot), err);
+    if (rc == 0)
+        rc = await_back_ends(chaos, slot, err);
+    /* And what they have written meanwhile. */
+    if (rc == 0 && slot->first_device)
+        rc = remove_devices(chaos, slot, false, err);
+    return rc < 0 ? rc
+                  : chaos__registry_drop_devices(chaos->registry, slot, err);
 }
 
 /* Whether a back end is still there that writes to XenStore when its nodes have
@@ -365,13 +419,21 @@ void chaos__repair(struct chaos *chaos)
     struct chaos__slot *slot;
     uint32_t domid;
 
+    if (chaos->restarting)
+        return;
     while ((slot = chaos__registry_next_orphan(chaos->registry))) {
+        if (slot->state == CHAOS__SLOT_DUE) {
+            chaos__restart_due(chaos, slot);
+            continue;
+        }
         domid = slot->domid;
         chaos__log(chaos, CHAOS_LOG_WARNING,
                    "%s (domain %d): process %u died while working on it; "
                    "undoing that",
                    *slot->name ? slot->name : "a shell", (int)domid,
                    slot->owner_pid);
+        if (slot->dumps > 0)
+            chaos__dump_core(chaos, slot, NULL);
         if (chaos__undo(chaos, slot, &err) == 0)
             continue;
         chaos__log(chaos, CHAOS_LOG_WARNING, "domain %d: %s", (int)domid,

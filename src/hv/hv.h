@@ -30,6 +30,7 @@
 #define CHAOS__SHUTDOWN_REBOOT 1u
 #define CHAOS__SHUTDOWN_SUSPEND 2u
 #define CHAOS__SHUTDOWN_CRASH 3u
+#define CHAOS__SHUTDOWN_WATCHDOG 4u
 
 struct chaos__hv;
 
@@ -95,6 +96,11 @@ int chaos__hv_domain_set_cpu_policy(struct chaos__hv *hv, uint32_t domid,
 int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
                                 const uint8_t handle[CHAOS__HANDLE_SIZE],
                                 struct chaos_error *err);
+/* Writes the domain's memory and vCPUs to a file, as an ELF core that is of
+ * Xen's own format (misc/dump-core-format.txt).  Blocks until all is written;
+ * what a failure leaves of the file is the caller's. */
+int chaos__hv_domain_dump(struct chaos__hv *hv, uint32_t domid,
+                          const char *path, struct chaos_error *err);
 
 /* vCPUs and scheduling */
 
@@ -313,6 +319,9 @@ struct chaos__hv_store;
 int chaos__hv_store_open(struct chaos__hv *hv, struct chaos__hv_store **store_r,
                          struct chaos_error *err);
 void chaos__hv_store_close(struct chaos__hv_store *store); /* NULL is fine */
+/* Readable when something has come.  What has been read ahead makes it no
+ * longer readable: receive until nothing is left before waiting for it. */
+int chaos__hv_store_fd(const struct chaos__hv_store *store);
 /* Sends all of it: whole messages. */
 int chaos__hv_store_send(struct chaos__hv_store *store, const void *bytes,
                          size_t size, struct chaos_error *err);

@@ -94,6 +94,11 @@ void chaos__hv_store_close(struct chaos__hv_store *store)
     free(store);
 }
 
+int chaos__hv_store_fd(const struct chaos__hv_store *store)
+{
+    return store->fd;
+}
+
 /* 1 when it is ready, 0 when the time is up, or an error. */
 static int wait_ready(struct chaos__hv_store *store, short events,
                       int timeout_ms, struct chaos_error *err)

@@ -20,18 +20,18 @@ struct chaos__slot *chaos__slot_at(struct chaos__registry *registry,
 
 bool chaos__slot_is_sound(const struct chaos__slot *slot)
 {
-    return slot->state > CHAOS__SLOT_FREE &&
-           slot->state <= CHAOS__SLOT_LINGERING &&
+    return slot->state > CHAOS__SLOT_FREE && slot->state <= CHAOS__SLOT_DUE &&
            (slot->domid == CHAOS__NO_DOMID ||
             (slot->domid > 0 && slot->domid < CHAOS__SLOTS)) &&
-           slot->renaming <= 1 && !slot->name[sizeof(slot->name) - 1] &&
+           slot->renaming <= CHAOS__PUTTING_ASIDE &&
+           !slot->name[sizeof(slot->name) - 1] &&
            !slot->new_name[sizeof(slot->new_name) - 1];
 }
 
 bool chaos__slot_in_flight(uint32_t state)
 {
     return state == CHAOS__SLOT_PREPARING || state == CHAOS__SLOT_CLAIMED ||
-           state == CHAOS__SLOT_DYING;
+           state == CHAOS__SLOT_DYING || state == CHAOS__SLOT_DUE;
 }
 
 static uint16_t *list_head(struct chaos__registry *registry,
@@ -182,12 +182,17 @@ void chaos__slot_unindex(struct chaos__registry *registry,
 }
 
 /* A name changes in more than one store: the new one is complete elsewhere
- * before the old one is touched. */
+ * before the old one is touched.  So is a UUID that changes with it. */
 void chaos__slot_finish_rename(struct chaos__slot *slot)
 {
     if (!slot->renaming)
         return;
     memcpy(slot->name, slot->new_name, sizeof(slot->name));
+    if (slot->renaming == CHAOS__PUTTING_ASIDE) {
+        memcpy(slot->uuid, slot->other_uuid, sizeof(slot->uuid));
+        slot->has_shell_uuid = 1;
+        slot->is_aside = 1;
+    }
     chaos__barrier();
     slot->renaming = 0;
 }

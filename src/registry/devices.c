@@ -345,6 +345,21 @@ void chaos__devices_drop(struct chaos__registry *registry,
     slot->first_device = slot->last_device = 0;
 }
 
+int chaos__registry_drop_devices(struct chaos__registry *registry,
+                                 struct chaos__slot *slot,
+                                 struct chaos_error *err)
+{
+    int rc = chaos__registry_lock(registry, err);
+
+    if (rc < 0)
+        return rc;
+    chaos__change_begin(registry);
+    chaos__devices_drop(registry, slot);
+    chaos__change_end(registry);
+    chaos__registry_unlock(registry);
+    return 0;
+}
+
 void chaos__devices_release_macs(struct chaos__registry *registry,
                                  const struct chaos__slot *slot)
 {

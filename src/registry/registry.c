@@ -301,6 +301,31 @@ int chaos__registry_free(struct chaos__registry *registry,
     return 0;
 }
 
+/* Under the lock. */
+static void rename_slot(struct chaos__registry *registry,
+                        struct chaos__slot *slot, const char *name,
+                        enum chaos__renaming how)
+{
+    chaos__change_begin(registry);
+    chaos__slot_unindex(registry, slot);
+    memset(slot->new_name, 0, sizeof(slot->new_name));
+    snprintf(slot->new_name, sizeof(slot->new_name), "%s", name);
+    chaos__barrier();
+    slot->renaming = how;
+    chaos__barrier();
+    chaos__slot_finish_rename(slot);
+    chaos__slot_index(registry, slot);
+    chaos__change_end(registry);
+}
+
+static int fail_taken(const struct chaos__slot *taken, const char *name,
+                      struct chaos_error *err)
+{
+    return chaos__fail(err, CHAOS_EEXIST,
+                       "%s: the name is taken by domain %d; choose another",
+                       name, (int)taken->domid);
+}
+
 int chaos__registry_rename(struct chaos__registry *registry,
                            struct chaos__slot *slot, const char *name,
                            struct chaos_error *err)
@@ -311,21 +336,35 @@ int chaos__registry_rename(struct chaos__registry *registry,
     if (rc < 0)
         return rc;
     taken = chaos__find_name(registry, name);
-    if (taken && taken != slot) {
-        rc = chaos__fail(err, CHAOS_EEXIST,
-                         "%s: the name is taken by domain %d; choose another",
-                         name, (int)taken->domid);
-    } else if (!taken) {
-        chaos__change_begin(registry);
-        chaos__slot_unindex(registry, slot);
-        memset(slot->new_name, 0, sizeof(slot->new_name));
-        snprintf(slot->new_name, sizeof(slot->new_name), "%s", name);
-        chaos__barrier();
-        slot->renaming = 1;
-        chaos__barrier();
-        chaos__slot_finish_rename(slot);
-        chaos__slot_index(registry, slot);
-        chaos__change_end(registry);
+    if (taken && taken != slot)
+        rc = fail_taken(taken, name, err);
+    else if (!taken)
+        rename_slot(registry, slot, name, CHAOS__RENAMING);
+    chaos__registry_unlock(registry);
+    return rc;
+}
+
+int chaos__registry_put_guest_aside(struct chaos__registry *registry,
+                                    struct chaos__slot *slot,
+                                    const uint8_t *uuid, const char *name,
+                                    const uint8_t *new_uuid,
+                                    struct chaos_error *err)
+{
+    struct chaos__slot *taken;
+    int rc = chaos__registry_lock(registry, err);
+
+    if (rc < 0)
+        return rc;
+    taken = chaos__find_name(registry, name);
+    if (slot->state != CHAOS__SLOT_RUNNING ||
+        memcmp(slot->uuid, uuid, sizeof(slot->uuid)) != 0) {
+        rc = chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
+    } else if (taken) {
+        rc = fail_taken(taken, name, err);
+    } else {
+        memcpy(slot->shell_uuid, slot->uuid, sizeof(slot->shell_uuid));
+        memcpy(slot->other_uuid, new_uuid, sizeof(slot->other_uuid));
+        rename_slot(registry, slot, name, CHAOS__PUTTING_ASIDE);
     }
     chaos__registry_unlock(registry);
     return rc;
@@ -427,6 +466,20 @@ chaos__registry_next_orphan(struct chaos__registry *registry)
     }
     chaos__registry_unlock(registry);
     return slot;
+}
+
+bool chaos__registry_take_orphan(struct chaos__registry *registry,
+                                 struct chaos__slot *slot)
+{
+    bool is_ours;
+
+    if (chaos__registry_lock(registry, NULL) < 0)
+        return false;
+    is_ours = chaos__slot_is_sound(slot) &&
+              chaos__slot_in_flight(slot->state) &&
+              chaos__slot_own(registry, slot);
+    chaos__registry_unlock(registry);
+    return is_ours;
 }
 
 struct chaos__slot *

@@ -8,7 +8,8 @@
  * the list of free slots and the list of slots in flight are derived from
  * them, and rebuilt by the next process when one died while changing them.
  *
- * A slot is *in flight* while somebody works on it: PREPARING, CLAIMED, DYING.
+ * A slot is *in flight* while somebody works on it: PREPARING, CLAIMED, DYING,
+ * DUE.
  * Its owner holds a lock of the kernel's on it, which ends with the process,
  * so that an in-flight slot nobody holds is an orphan for the next process to
  * finish or undo.
@@ -37,6 +38,15 @@ enum chaos__slot_state {
     /* That is done, but back ends have not let go of the domain yet.  Its
      * disks are its own until then; it has neither a name nor a UUID. */
     CHAOS__SLOT_LINGERING,
+    /* Neither has it a domain: a guest that has ended is to be created again,
+     * from the configuration that is kept. */
+    CHAOS__SLOT_DUE,
+};
+
+enum chaos__renaming {
+    CHAOS__RENAMING_NOT,
+    CHAOS__RENAMING,
+    CHAOS__PUTTING_ASIDE, /* with another UUID, too */
 };
 
 /* One guest or shell, in shared memory.  Fields above the line belong to the
@@ -50,7 +60,7 @@ struct chaos__slot {
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
     char name[CHAOS__SLOT_NAME_SIZE];     /* "": a shell, which has none */
     char new_name[CHAOS__SLOT_NAME_SIZE]; /* while renaming is set */
-    uint32_t renaming;
+    uint32_t renaming;                    /* enum chaos__renaming */
     /* ------------------------------------------------------------- */
     uint8_t type;                             /* enum chaos__type */
     uint8_t on_poweroff, on_reboot, on_crash; /* enum chaos__action */
@@ -79,7 +89,14 @@ struct chaos__slot {
     uint32_t is_hidden;    /* its name is not for XenStore ... */
     uint32_t is_published; /* noxs guests: ... or is there, or soon will be */
     uint32_t has_scripts;  /* programs are to be run when its devices go */
-    uint8_t reserved[44];
+    uint8_t on_watchdog;   /* enum chaos__action */
+    uint8_t is_aside;      /* it has ended, and is kept beside its successor */
+    uint8_t dumps;         /* DYING: how often its core may still be tried */
+    uint8_t tries;         /* DUE: how often that was tried */
+    uint32_t ended_domid;  /* DUE: of the domain that has ended */
+    /* DUE: that domain's UUID; while it is put aside: the one that it gets. */
+    uint8_t other_uuid[CHAOS__SLOT_UUID_SIZE];
+    uint8_t reserved[20];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may
@@ -205,6 +222,18 @@ int chaos__registry_rename(struct chaos__registry *registry,
                            struct chaos__slot *slot, const char *name,
                            struct chaos_error *err);
 
+/*
+ * Puts a running guest that has ended aside: it gets another name and UUID, so
+ * that its successor can have those that it had.  The domain may still carry
+ * the old UUID (has_shell_uuid).  CHAOS_EEXIST when the name is taken,
+ * CHAOS_ENOGUEST when it is no longer that guest.
+ */
+int chaos__registry_put_guest_aside(struct chaos__registry *registry,
+                                    struct chaos__slot *slot,
+                                    const uint8_t *uuid, const char *name,
+                                    const uint8_t *new_uuid,
+                                    struct chaos_error *err);
+
 /* Look-ups, each in O(1); NULL when there is none. */
 struct chaos__slot *chaos__registry_by_name(struct chaos__registry *registry,
                                             const char *name);
@@ -226,6 +255,10 @@ unsigned chaos__registry_number(const struct chaos__registry *registry,
  * none.  Costs nothing when no slot is in flight. */
 struct chaos__slot *
 chaos__registry_next_orphan(struct chaos__registry *registry);
+
+/* Makes this slot ours if it is in flight and has no owner. */
+bool chaos__registry_take_orphan(struct chaos__registry *registry,
+                                 struct chaos__slot *slot);
 
 /* The next LINGERING slot: start with NULL, ends with NULL.  Costs nothing when
  * there is none. */
@@ -259,6 +292,11 @@ struct chaos__device *
 chaos__registry_next_device(struct chaos__registry *registry,
                             const struct chaos__slot *slot,
                             const struct chaos__device *after);
+
+/* Forgets the devices of a slot that stays. */
+int chaos__registry_drop_devices(struct chaos__registry *registry,
+                                 struct chaos__slot *slot,
+                                 struct chaos_error *err);
 
 /* Who keeps chaos__registry_add_device() from adding such a device, of which
  * kind, use and key count; NULL when nobody does. */

@@ -256,6 +256,11 @@ void chaos__store_forget_events(struct chaos__store *store)
     chaos__wire_forget_events(&store->wire);
 }
 
+int chaos__store_fd(const struct chaos__store *store)
+{
+    return chaos__hv_store_fd(store->wire.stream);
+}
+
 int chaos__store_wait(struct chaos__store *store, int timeout_ms, char *token,
                       size_t size, struct chaos_error *err)
 {

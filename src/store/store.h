@@ -91,6 +91,11 @@ int chaos__store_run(struct chaos__store *store, struct chaos_error *err);
  * could tell of. */
 void chaos__store_forget_events(struct chaos__store *store);
 
+/* For who waits for other things as well: readable when an event may have come.
+ * Those that are there already don't make it so: chaos__store_wait() with a
+ * time-out of 0 takes them first. */
+int chaos__store_fd(const struct chaos__store *store);
+
 /* Waits for an event: 1 with its token, 0 when `timeout_ms` are over, or an
  * error. */
 int chaos__store_wait(struct chaos__store *store, int timeout_ms, char *token,

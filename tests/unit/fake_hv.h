@@ -71,6 +71,7 @@
     X(SCRIPT, "script")                                                        \
     X(REMOVE_USERDATA, "remove_userdata")                                      \
     X(DISK_CLOSE, "disk_close")                                                \
+    X(DOMAIN_DUMP, "domain_dump")                                              \
     X(VCPU_INFO, "vcpu_info")                                                  \
     X(VCPU_AFFINITY, "vcpu_affinity")                                          \
     X(CPUPOOL_NEXT, "cpupool_next")                                            \
@@ -143,6 +144,10 @@ void fake_hv_set_poison(bool poison);
 void fake_hv_set_log(const char *text);
 /* Of the only pool of CPUs; credit2 at first. */
 void fake_hv_set_scheduler(uint32_t scheduler);
+
+/* The core that chaos__hv_domain_dump() writes: these words, and the domid.  A
+ * dump that fails has written half. */
+#define FAKE_HV_CORE "core of domain "
 
 /* The guest ends. */
 void fake_hv_shut_down(uint32_t domid, unsigned reason);

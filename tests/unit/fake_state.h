@@ -82,6 +82,7 @@ struct fake_state {
     size_t chunk; /* of what is received from XenStore */
     unsigned refuse_at, conflicts;
     int refuse_errnum;
+    uint64_t releases; /* of domains: what @releaseDomain tells */
     enum fake_backend_mood moods[FAKE_BACKEND_TYPES];
     bool eager;
     unsigned lag;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ struct chaos__hv_store {
     unsigned watch_count;
     uint32_t transaction;   /* the last one's number */
     struct fake_tree *copy; /* what it sees; NULL: it has ended */
+    int fd;                 /* always readable: an event may have come */
 };
 
 /* What this process was told to hear, and has said. */
@@ -114,6 +116,8 @@ static uint64_t last_change(const char *path)
 {
     const struct fake_node *node = fake_tree_find(path);
 
+    if (strcmp(path, "@releaseDomain") == 0)
+        return fake_state->releases;
     return node ? node->changed : 0;
 }
 
@@ -528,6 +532,7 @@ int chaos__hv_store_open(struct chaos__hv *hv, struct chaos__hv_store **store_r,
         *store_r = calloc(1, sizeof(**store_r));
         if (!*store_r)
             abort();
+        (*store_r)->fd = eventfd(1, EFD_CLOEXEC);
         fake_held_store(1);
     }
     return fake_leave(&this_call, rc);
@@ -544,6 +549,7 @@ void chaos__hv_store_close(struct chaos__hv_store *store)
     while (store->watch_count > 0)
         free(store->watches[--store->watch_count]);
     free(store->copy);
+    close(store->fd);
     free(store->out);
     free(store);
     fake_leave(&this_call, 0);
@@ -557,6 +563,11 @@ static void remember(const void *bytes, size_t size)
         abort();
     memcpy(sent.bytes, bytes, size);
     sent.size = size;
+}
+
+int chaos__hv_store_fd(const struct chaos__hv_store *store)
+{
+    return store->fd;
 }
 
 int chaos__hv_store_send(struct chaos__hv_store *store, const void *bytes,
@@ -645,6 +656,13 @@ int chaos__hv_store_receive(struct chaos__hv_store *store, void *buffer,
 }
 
 /* ---------------------------------------------------------- the outside */
+
+void fake_store_release_domain(void)
+{
+    fake_lock();
+    fake_state->releases++;
+    fake_unlock();
+}
 
 void fake_store_speak(const void *bytes, size_t size, bool closes)
 {

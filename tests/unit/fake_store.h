@@ -54,6 +54,10 @@ void fake_store_refuse_at(unsigned n, int errnum);
  * not when anything at all has changed since they began. */
 void fake_store_conflict(unsigned n);
 
+/* As when a domain that xenstored knows has ended: those that watch
+ * @releaseDomain are told. */
+void fake_store_release_domain(void);
+
 /* At most so many bytes at a time are received; 0: as many as there are. */
 void fake_store_set_chunk(size_t size);
 

@@ -268,6 +268,7 @@ struct chaos *support_open(struct support_world *world)
         .log_level = CHAOS_LOG_INFO,
         .run_dir = world->run_dir,
         .cache_dir = world->cache_dir,
+        .dump_dir = world->dump_dir,
     };
     struct chaos *chaos;
 
@@ -311,6 +312,7 @@ struct support_world *support_world_new(void)
     world->directory = support_directory();
     world->run_dir = support_path(world->directory, "run");
     world->cache_dir = support_path(world->directory, "cache");
+    world->dump_dir = support_path(world->directory, "dump");
     world->noxs_kernel = write_kernel(world, "noxs", NOXS_VERSION, false);
     world->plain_kernel = write_kernel(world, "plain", 0, false);
     world->packed_kernel = write_kernel(world, "packed", NOXS_VERSION, true);
@@ -328,6 +330,7 @@ void support_world_free(struct support_world *world)
     support_remove_directory(world->directory);
     free(world->run_dir);
     free(world->cache_dir);
+    free(world->dump_dir);
     free(world->noxs_kernel);
     free(world->plain_kernel);
     free(world->packed_kernel);

@@ -60,7 +60,8 @@ uint8_t support_byte(unsigned number, uint64_t at);
 struct support_world {
     char *directory;
     char *run_dir;     /* not made yet */
-    char *cache_dir; /* not there until something is kept */
+    char *dump_dir;    /* likewise */
+    char *cache_dir;   /* not there until something is kept */
     char *noxs_kernel; /* PVH and PV */
     char *plain_kernel;
     char *packed_kernel;

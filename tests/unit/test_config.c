@@ -135,6 +135,7 @@ static void test_defaults(void **state)
     assert_int_equal(config->on_poweroff, CHAOS__ACTION_DESTROY);
     assert_int_equal(config->on_reboot, CHAOS__ACTION_RESTART);
     assert_int_equal(config->on_crash, CHAOS__ACTION_DESTROY);
+    assert_int_equal(config->on_watchdog, CHAOS__ACTION_DESTROY);
     assert_int_equal(config->max_grant_frames, 0);
     assert_int_equal(config->max_event_channels, 0);
     assert_int_equal(logged_count, 0);
@@ -160,6 +161,7 @@ static void test_all_keys(void **state)
                "on_poweroff='preserve'\n"
                "on_reboot='destroy'\n"
                "on_crash='restart'\n"
+               "on_watchdog='rename-restart'\n"
                "max_grant_frames=64\n"
                "max_event_channels=2047\n");
 
@@ -197,6 +199,7 @@ static void test_all_keys(void **state)
     assert_int_equal(config->on_poweroff, CHAOS__ACTION_PRESERVE);
     assert_int_equal(config->on_reboot, CHAOS__ACTION_DESTROY);
     assert_int_equal(config->on_crash, CHAOS__ACTION_RESTART);
+    assert_int_equal(config->on_watchdog, CHAOS__ACTION_RENAME_RESTART);
     assert_int_equal(config->max_grant_frames, 64);
     assert_int_equal(config->max_event_channels, 2047);
     assert_int_equal(chaos_config_check(config, NULL), 0);
@@ -347,15 +350,15 @@ static void test_refused(void **state)
         { "builder='linux'", CHAOS_EINVAL,
           "guest.cfg:1:9: builder=\"linux\": no such builder: remove the key "
           "and set type=" },
-        { "on_crash='coredump-restart'", CHAOS_ENOTSUP,
-          "guest.cfg:1:10: on_crash=\"coredump-restart\": this action is not "
-          "supported: use \"destroy\", \"restart\" or \"preserve\"" },
-        { "on_reboot='rename-restart'", CHAOS_ENOTSUP,
-          "guest.cfg:1:11: on_reboot=\"rename-restart\": this action is not "
-          "supported: use \"destroy\", \"restart\" or \"preserve\"" },
+        { "on_crash='soft-reset'", CHAOS_ENOTSUP,
+          "guest.cfg:1:10: on_crash=\"soft-reset\": this action is not "
+          "supported: use \"destroy\", \"restart\", \"preserve\", "
+          "\"rename-restart\", \"coredump-destroy\" or "
+          "\"coredump-restart\"" },
         { "on_poweroff='halt'", CHAOS_EINVAL,
           "guest.cfg:1:13: on_poweroff=\"halt\": no such action: use "
-          "\"destroy\", \"restart\" or \"preserve\"" },
+          "\"destroy\", \"restart\", \"preserve\", \"rename-restart\", "
+          "\"coredump-destroy\" or \"coredump-restart\"" },
         { "uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f'", CHAOS_EINVAL,
           "guest.cfg:1:6: uuid=\"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f\": not a "
           "UUID: write it like \"7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1\"" },
@@ -955,6 +958,7 @@ static void test_format(void **state)
                         "on_poweroff=\"destroy\"\n"
                         "on_reboot=\"restart\"\n"
                         "on_crash=\"destroy\"\n"
+                        "on_watchdog=\"destroy\"\n"
                         "max_grant_frames=4\n");
     free(format);
     chaos_config_free(config);

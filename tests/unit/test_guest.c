@@ -849,7 +849,10 @@ static const struct ending endings[] = {
     { "on_poweroff", CHAOS__SHUTDOWN_POWEROFF },
     { "on_reboot", CHAOS__SHUTDOWN_REBOOT },
     { "on_crash", CHAOS__SHUTDOWN_CRASH },
+    { "on_watchdog", CHAOS__SHUTDOWN_WATCHDOG },
 };
+
+#define ENDINGS (sizeof(endings) / sizeof(endings[0]))
 
 /* Ends a guest that was made with "on_x = action". */
 static uint32_t end_with(struct support_world *world,
@@ -870,7 +873,7 @@ static void ends_with_destroy(void **state)
     uint32_t domid;
     size_t i;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < ENDINGS; i++) {
         domid = end_with(world, &endings[i], "destroy");
         assert_int_equal(count_domains(world), 1);
         assert_false(fake_hv_domain(domid).exists);
@@ -884,7 +887,7 @@ static void ends_with_restart(void **state)
     uint32_t first, second;
     size_t i;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < ENDINGS; i++) {
         first = end_with(world, &endings[i], "restart");
         assert_int_equal(count_domains(world), i + 2);
         second = find(world, endings[i].key);
@@ -903,7 +906,7 @@ static void ends_with_preserve(void **state)
     uint32_t domid;
     size_t i;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < ENDINGS; i++) {
         domid = end_with(world, &endings[i], "preserve");
         assert_int_equal(count_domains(world), i + 2);
         assert_int_equal(chaos_guest_info(world->chaos, domid, &info, &err), 0);
@@ -919,7 +922,7 @@ static void other_endings_are_preserved(void **state)
 
     fake_hv_shut_down(domid, CHAOS__SHUTDOWN_SUSPEND);
     assert_int_equal(count_domains(world), 2);
-    fake_hv_shut_down(domid, CHAOS_END_WATCHDOG);
+    fake_hv_shut_down(domid, CHAOS_END_SOFT_RESET);
     assert_int_equal(count_domains(world), 2);
     assert_int_equal(find(world, "web"), domid);
 }

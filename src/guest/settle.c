@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What follows the end of a guest, as its configuration says.
+ *
+ * Whoever notices carries it out, and may be killed at any time.  So a restart
+ * is written down before the ended guest is touched: a slot of its own, DUE,
+ * with the configuration.  It is freed when the guest is there again, and an
+ * orphan if the process dies before, which the next one carries on with.
+ */
+#include "guest.h"
+
+#include "uuid.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* A restart that kills its process, and a dump, are not tried for ever. */
+#define RESTARTS_MAX 3
+#define DUMPS_MAX 2
+
+/* Of guests that are put aside within a minute, as it is in their names. */
+#define NAMES_MAX 100
+
+static enum chaos__action action_for(const struct chaos__slot *slot,
+                                     unsigned reason)
+{
+    if (slot->is_aside)
+        return CHAOS__ACTION_PRESERVE;
+    switch (reason) {
+    case CHAOS__SHUTDOWN_POWEROFF:
+        return (enum chaos__action)slot->on_poweroff;
+    case CHAOS__SHUTDOWN_REBOOT:
+        return (enum chaos__action)slot->on_reboot;
+    case CHAOS__SHUTDOWN_CRASH:
+        return (enum chaos__action)slot->on_crash;
+    case CHAOS__SHUTDOWN_WATCHDOG:
+        return (enum chaos__action)slot->on_watchdog;
+    default:
+        /* Suspended, or a reason that no configuration speaks of: leave it. */
+        return CHAOS__ACTION_PRESERVE;
+    }
+}
+
+/* ---------------------------------------------------------------- cores */
+
+/* With the directory above it, as xl's package makes it. */
+static void make_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *above;
+
+    if (mkdir(path, 0700) == 0 || errno != ENOENT || !slash || slash == path)
+        return;
+    above = strndup(path, (size_t)(slash - path));
+    if (above)
+        mkdir(above, 0755);
+    free(above);
+    mkdir(path, 0700);
+}
+
+/* Under another name until it is whole: a guest has one core, and a dump that
+ * fails must not cost that. */
+static int dump(struct chaos *chaos, const struct chaos__slot *slot,
+                char path[CHAOS_CORE_PATH_MAX + 1], struct chaos_error *err)
+{
+    char part[CHAOS_CORE_PATH_MAX + 1];
+    int rc;
+
+    if (snprintf(part, sizeof(part), "%s/.%s.part", chaos->dump_dir,
+                 slot->name) >= (int)sizeof(part))
+        return chaos__fail(err, CHAOS_EINVAL, "%s: too long a path",
+                           chaos->dump_dir);
+    snprintf(path, sizeof(part), "%s/%s", chaos->dump_dir, slot->name);
+    make_directory(chaos->dump_dir);
+    rc = chaos__hv_domain_dump(chaos->hv, slot->domid, part, err);
+    if (rc == 0 && rename(part, path) < 0)
+        rc = chaos__fail_errno(err, errno, "making %s", path);
+    if (rc < 0)
+        remove(part);
+    return rc;
+}
+
+void chaos__dump_core(struct chaos *chaos, struct chaos__slot *slot,
+                      char path_r[CHAOS_CORE_PATH_MAX + 1])
+{
+    char path[CHAOS_CORE_PATH_MAX + 1];
+    struct chaos_error err;
+
+    slot->dumps--;
+    if (dump(chaos, slot, path, &err) < 0)
+        chaos__log(chaos, CHAOS_LOG_WARNING, "%s: no core: %s", slot->name,
+                   err.message);
+    else if (path_r)
+        memcpy(path_r, path, sizeof(path));
+    slot->dumps = 0;
+}
+
+/* Ends it, after its core has been written if that is wanted. */
+static int end(struct chaos *chaos, struct chaos__slot *slot,
+               const uint8_t *uuid, bool with_core,
+               struct chaos_settled *settled, struct chaos_error *err)
+{
+    int rc = chaos__registry_take(chaos->registry, slot, uuid,
+                                  CHAOS__SLOT_DYING, err);
+
+    if (rc < 0)
+        return rc;
+    if (with_core) {
+        slot->dumps = DUMPS_MAX;
+        chaos__dump_core(chaos, slot, settled->core);
+    }
+    return chaos__undo(chaos, slot, err);
+}
+
+/* --------------------------------------------------------- putting aside */
+
+/* As libxl's: the time is in the name.  From the second one on a number is
+ * behind it. */
+static void name_aside(const char *name, unsigned n,
+                       char name_r[CHAOS_NAME_MAX + 1])
+{
+    char suffix[64], number[16] = "";
+    time_t now = time(NULL);
+    struct tm utc = { 0 };
+
+    gmtime_r(&now, &utc);
+    if (n > 1)
+        snprintf(number, sizeof(number), "-%u", n);
+    strftime(suffix, sizeof(suffix) - sizeof(number), "-%Y%m%dT%H%MZ", &utc);
+    strcat(suffix, number);
+    snprintf(name_r, CHAOS_NAME_MAX + 1, "%.*s%s",
+             (int)(CHAOS_NAME_MAX - strlen(suffix)), name, suffix);
+}
+
+/* What its successor needs: its devices, and its UUID.  Any process can do
+ * that, as often as it likes. */
+static int finish_aside(struct chaos *chaos, struct chaos__slot *slot,
+                        struct chaos_error *err)
+{
+    int rc = 0;
+
+    if (slot->first_device || (slot->has_shell_uuid && chaos__has_nodes(slot)))
+        rc = chaos__take_devices_away(chaos, slot, err);
+    if (rc == 0 && slot->has_shell_uuid)
+        rc = chaos__hv_domain_set_handle(chaos->hv, slot->domid, slot->uuid,
+                                         err);
+    if (rc == 0)
+        slot->has_shell_uuid = 0;
+    return rc;
+}
+
+static int put_aside(struct chaos *chaos, struct chaos__slot *slot,
+                     const uint8_t *uuid, struct chaos_settled *settled,
+                     struct chaos_error *err)
+{
+    char name[CHAOS_NAME_MAX + 1], was[CHAOS_NAME_MAX + 1];
+    uint8_t new_uuid[CHAOS__SLOT_UUID_SIZE];
+    struct chaos_error why;
+    int rc = chaos__uuid_make(new_uuid, err);
+    unsigned n;
+
+    if (rc < 0)
+        return rc;
+    memcpy(was, slot->name, sizeof(was));
+    for (n = 1; n <= NAMES_MAX; n++) {
+        name_aside(was, n, name);
+        rc = chaos__registry_put_guest_aside(chaos->registry, slot, uuid, name,
+                                             new_uuid, err);
+        if (rc != CHAOS_EEXIST)
+            break;
+    }
+    if (rc < 0)
+        return rc;
+    memcpy(settled->kept_name, name, sizeof(name));
+    /* From here on it is the create that fails, if it can't do without. */
+    if (finish_aside(chaos, slot, &why) < 0)
+        chaos__log(chaos, CHAOS_LOG_WARNING, "%s: %s", name, why.message);
+    return 0;
+}
+
+/* ----------------------------------------------------------- restarting */
+
+/* The configuration to create it again from. */
+static int parse_config(struct chaos *chaos, const struct chaos__slot *slot,
+                        const char *name, struct chaos_config **config_r,
+                        struct chaos_error *err)
+{
+    char *text;
+    int rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
+
+    if (rc < 0)
+        return rc;
+    rc = chaos_config_parse(chaos, text, name, config_r, err);
+    free(text);
+    return rc;
+}
+
+/* Under the name that it has now. */
+static int read_config(struct chaos *chaos, const struct chaos__slot *slot,
+                       struct chaos_config **config_r, struct chaos_error *err)
+{
+    char *name = strndup(slot->name, sizeof(slot->name) - 1);
+    int rc = name ? parse_config(chaos, slot, name, config_r, err)
+                  : chaos__fail_memory(err);
+
+    if (rc < 0) {
+        free(name);
+        return rc;
+    }
+    free((*config_r)->name);
+    (*config_r)->name = name;
+    return 0;
+}
+
+/* Writes down that the guest is to be created again. */
+static int make_due(struct chaos *chaos, const struct chaos_config *config,
+                    const struct chaos__slot *slot, const uint8_t *uuid,
+                    struct chaos__slot **due_r, struct chaos_error *err)
+{
+    uint8_t own_uuid[CHAOS__SLOT_UUID_SIZE];
+    struct chaos__slot *due;
+    char *text;
+    int rc = chaos_config_format(config, &text, err);
+
+    if (rc < 0)
+        return rc;
+    rc = chaos__uuid_make(own_uuid, err);
+    if (rc == 0)
+        rc = chaos__registry_reserve(chaos->registry, NULL, own_uuid, &due,
+                                     NULL, err);
+    if (rc < 0) {
+        free(text);
+        return rc;
+    }
+    due->ended_domid = slot->domid;
+    due->is_published = slot->is_published;
+    memcpy(due->other_uuid, uuid, sizeof(due->other_uuid));
+    rc = chaos__registry_keep_config(chaos->registry, due, text, err);
+    if (rc == 0)
+        rc = chaos__registry_set_state(chaos->registry, due, CHAOS__SLOT_DUE,
+                                       err);
+    free(text);
+    if (rc < 0)
+        chaos__registry_free(chaos->registry, due, NULL);
+    else
+        *due_r = due;
+    return rc;
+}
+
+/* Nothing is in the way of the new one any more; and nothing is due after. */
+static int create_again(struct chaos *chaos, struct chaos_config *config,
+                        struct chaos__slot *due, uint32_t *domid_r,
+                        struct chaos_error *err)
+{
+    int rc;
+
+    /* A back end that does not let go must not keep it from starting: it has
+     * another UUID then, unless the user has chosen that. */
+    if (chaos__uuid_is_ours(due->other_uuid) &&
+        !chaos__await_gone(chaos, due->ended_domid, due->other_uuid))
+        config->has_uuid = false;
+    chaos->restarting++;
+    rc = chaos__guest_create(chaos, config, 0, domid_r, err);
+    if (rc == 0 && due->is_published)
+        chaos_guest_publish(chaos, *domid_r, NULL);
+    chaos->restarting--;
+    chaos__registry_free(chaos->registry, due, NULL);
+    return rc;
+}
+
+/* What can be seen to fail must not cost the old one. */
+static int try_restart(struct chaos *chaos, struct chaos__slot *slot,
+                       const uint8_t *uuid, enum chaos__action action,
+                       struct chaos_config *config,
+                       struct chaos_settled *settled, struct chaos_error *err)
+{
+    struct chaos__slot *due = NULL;
+    int rc = chaos_guest_check(chaos, config, err);
+
+    if (rc == 0)
+        rc = make_due(chaos, config, slot, uuid, &due, err);
+    if (rc < 0)
+        return rc;
+    if (action == CHAOS__ACTION_RENAME_RESTART)
+        rc = put_aside(chaos, slot, uuid, settled, err);
+    else
+        rc = end(chaos, slot, uuid, action == CHAOS__ACTION_COREDUMP_RESTART,
+                 settled, err);
+    if (rc < 0) {
+        chaos__registry_free(chaos->registry, due, NULL);
+        return rc;
+    }
+    return create_again(chaos, config, due, &settled->domid, err);
+}
+
+static int restart(struct chaos *chaos, struct chaos__slot *slot,
+                   const uint8_t *uuid, enum chaos__action action,
+                   struct chaos_settled *settled, struct chaos_error *err)
+{
+    struct chaos_config *config;
+    int rc = read_config(chaos, slot, &config, err);
+
+    if (rc < 0)
+        return rc;
+    rc = try_restart(chaos, slot, uuid, action, config, settled, err);
+    if (rc < 0)
+        chaos__fail_within(err, rc, "restarting %s", config->name);
+    else
+        settled->outcome = CHAOS_OUTCOME_RESTARTED;
+    chaos_config_free(config);
+    return rc;
+}
+
+/* Finishes what the dead process was doing with the domain that has ended.
+ * False: nothing is due, because it had not begun, or was through. */
+static bool is_still_due(struct chaos *chaos, const struct chaos__slot *due,
+                         const struct chaos_config *config)
+{
+    struct chaos__slot *old =
+        chaos__registry_by_uuid(chaos->registry, due->other_uuid);
+
+    if (old && chaos__registry_take_orphan(chaos->registry, old)) {
+        if (old->dumps > 0)
+            chaos__dump_core(chaos, old, NULL);
+        chaos__undo(chaos, old, NULL);
+    } else if (old &&
+               (!chaos__is_ending(old) || !chaos__await_release(chaos, old))) {
+        return false;
+    }
+    return !chaos__registry_by_name(chaos->registry, config->name);
+}
+
+void chaos__restart_due(struct chaos *chaos, struct chaos__slot *due)
+{
+    struct chaos_config *config;
+    struct chaos_error err;
+    uint32_t domid;
+    int rc;
+
+    rc = parse_config(chaos, due, "a guest that has ended", &config, &err);
+    if (rc < 0 || ++due->tries > RESTARTS_MAX) {
+        chaos__log(chaos, CHAOS_LOG_WARNING, "restarting a guest: %s",
+                   rc < 0 ? err.message : "it kills who does that");
+        chaos__registry_free(chaos->registry, due, NULL);
+        if (rc == 0)
+            chaos_config_free(config);
+        return;
+    }
+    if (is_still_due(chaos, due, config)) {
+        chaos__log(chaos, CHAOS_LOG_WARNING,
+                   "%s: a process died while restarting it; going on with that",
+                   config->name);
+        if (create_again(chaos, config, due, &domid, &err) < 0)
+            chaos__log(chaos, CHAOS_LOG_WARNING, "restarting %s: %s",
+                       config->name, err.message);
+    } else {
+        chaos__registry_free(chaos->registry, due, NULL);
+    }
+    chaos_config_free(config);
+}
+
+/* ------------------------------------------------------------------ all */
+
+int chaos__guest_carry_out(struct chaos *chaos, struct chaos__slot *slot,
+                           const struct chaos__hv_domain *domain,
+                           struct chaos_settled *settled_r,
+                           struct chaos_error *err)
+{
+    const uint8_t *uuid = domain->handle;
+    struct chaos_settled settled = { 0 };
+    enum chaos__action action;
+    int rc = 0;
+
+    if (settled_r)
+        *settled_r = settled;
+    if (!domain->shutdown || domain->dying ||
+        slot->state != CHAOS__SLOT_RUNNING)
+        return 0;
+    settled.end = (uint8_t)chaos__guest_end_of(domain);
+    action = action_for(slot, domain->shutdown_reason);
+    switch (action) {
+    case CHAOS__ACTION_DESTROY:
+    case CHAOS__ACTION_COREDUMP_DESTROY:
+        rc = end(chaos, slot, uuid, action == CHAOS__ACTION_COREDUMP_DESTROY,
+                 &settled, err);
+        if (rc == 0)
+            settled.outcome = CHAOS_OUTCOME_DESTROYED;
+        break;
+    case CHAOS__ACTION_RESTART:
+    case CHAOS__ACTION_COREDUMP_RESTART:
+    case CHAOS__ACTION_RENAME_RESTART:
+        rc = restart(chaos, slot, uuid, action, &settled, err);
+        break;
+    case CHAOS__ACTION_PRESERVE:
+        rc = slot->is_aside ? finish_aside(chaos, slot, err) : 0;
+        settled.outcome = CHAOS_OUTCOME_KEPT;
+        break;
+    }
+    if (settled_r)
+        *settled_r = settled;
+    return rc;
+}
+
+int chaos__guest_settle(struct chaos *chaos, struct chaos__slot *slot,
+                        const struct chaos__hv_domain *domain,
+                        struct chaos_error *err)
+{
+    struct chaos_error why;
+    int rc = chaos__guest_carry_out(chaos, slot, domain, NULL, &why);
+
+    if (rc < 0) {
+        chaos__log(chaos, CHAOS_LOG_WARNING, "%s", why.message);
+        chaos__fail(err, rc, "%s", why.message);
+    }
+    return rc;
+}
+
+int chaos_guest_settle(struct chaos *chaos, uint32_t domid,
+                       struct chaos_settled *settled_r, struct chaos_error *err)
+{
+    struct chaos__hv_domain domain;
+    struct chaos__slot *slot;
+    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+
+    return rc < 0
+               ? rc
+               : chaos__guest_carry_out(chaos, slot, &domain, settled_r, err);
+}
