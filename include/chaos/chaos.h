@@ -8,6 +8,7 @@
 #include <chaos/context.h>
 #include <chaos/device.h>
 #include <chaos/error.h>
+#include <chaos/event.h>
 #include <chaos/guest.h>
 #include <chaos/host.h>
 #include <chaos/pool.h>
