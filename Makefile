@@ -13,6 +13,7 @@ LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 INSTALL ?= install
@@ -33,6 +34,8 @@ cflags := -std=gnu11 -D_GNU_SOURCE -DCHAOS_VERSION='"$(VERSION)"' \
     $(WARNINGS) $(HARDENING) $(sanitize) $(CFLAGS)
 ldflags := -Wl,-z,relro,-z,now -Wl,--gc-sections $(sanitize) $(LDFLAGS)
 
+comma := ,
+
 # xenguest.pc leaves out the decompressors, which a static link needs.
 xen_shared := -lxenguest -lxenctrl -lxenforeignmemory -lxenevtchn -lxencall \
     -lxentoollog
@@ -41,12 +44,16 @@ xen_static := -Wl,--whole-archive -lxenguest -Wl,--no-whole-archive \
     -lxenctrl -lxenforeignmemory -lxenevtchn \
     -lxencall -lxendevicemodel -lxentoolcore -lxentoollog \
     -lz -llzma -lzstd
+# A function of libuv that we don't call asks for users' homes: left in, it would
+# bring libc's name service with it.
+libuv := -luv_a $(if $(SANITIZE),,-Wl$(comma)--defsym=getpwuid_r=0)
 
 library_sources := $(wildcard src/*.c src/*/*.c)
 library_objects := $(library_sources:%.c=$(BUILD)/%.o)
 cli_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard chaos-cli/*.c))
 generated := $(BUILD)/chaos.bash $(BUILD)/libchaos.pc $(BUILD)/man/chaos.1 \
-    $(BUILD)/man/chaos.cfg.5 $(BUILD)/man/libchaos.3
+    $(BUILD)/man/chaos.cfg.5 $(BUILD)/man/libchaos.3 \
+    $(BUILD)/chaos-supervise.service
 
 .PHONY: all
 all: $(BUILD)/chaos $(BUILD)/libchaos.a $(BUILD)/libchaos.so.0 unikernels \
@@ -81,7 +88,7 @@ ordered := $(if $(SANITIZE),,-Wl,-T,$(BUILD)/order.ld)
 $(BUILD)/chaos: $(cli_objects) $(BUILD)/libchaos.a $(BUILD)/order.ld
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) $(static) $(ordered) -o $@ \
-	    $(filter-out %.ld,$^) $(xen_static)
+	    $(filter-out %.ld,$^) $(xen_static) $(libuv)
 
 # What runs before and after main() comes first.  Constants go by the objects
 # whose code runs.
@@ -101,7 +108,8 @@ $(BUILD)/order.ld: chaos-cli/order/sections
 .PHONY: order
 order: all $(BUILD)/order/trace
 	$(Q)$(CC) $(ldflags) $(static) $(ordered) -Wl,-Map,$(BUILD)/order/map \
-	    -o $(BUILD)/order/chaos $(cli_objects) $(BUILD)/libchaos.a $(xen_static)
+	    -o $(BUILD)/order/chaos $(cli_objects) $(BUILD)/libchaos.a \
+	    $(xen_static) $(libuv)
 	$(Q)cmp $(BUILD)/order/chaos $(BUILD)/chaos
 	$(Q)rm -rf $(BUILD)/order/traces && mkdir $(BUILD)/order/traces
 	$(Q)tests/lab/run --timeout 900 --share $(BUILD)/order/traces -- \
@@ -128,6 +136,10 @@ $(BUILD)/libchaos.pc: src/libchaos.pc.in FORCE
 	    -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e 's|@XEN_STATIC@|$(xen_static)|' $< > $@
 
+$(BUILD)/chaos-supervise.service: systemd/chaos-supervise.service FORCE
+	$(say) GEN $@
+	$(Q)sed -e 's|@BINDIR@|$(BINDIR)|' $< > $@
+
 # The pages' lists are made from the tables that the program runs on.
 $(BUILD)/man/chaos.1: docs/man/chaos.1.in $(BUILD)/chaos
 	$(say) GEN $@
@@ -153,7 +165,7 @@ $(BUILD)/man/libchaos.3: docs/man/libchaos.3
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig \
 	    $(INCLUDEDIR)/chaos $(INCLUDEDIR)/noxs $(MANDIR)/man1 \
-	    $(MANDIR)/man3 $(MANDIR)/man5 $(COMPLETIONDIR))
+	    $(MANDIR)/man3 $(MANDIR)/man5 $(COMPLETIONDIR) $(UNITDIR))
 	$(INSTALL) $(BUILD)/chaos $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 644 $(BUILD)/libchaos.a $(BUILD)/libchaos.so.0 \
 	    $(DESTDIR)$(LIBDIR)
@@ -165,6 +177,7 @@ install: all
 	$(INSTALL) -m 644 $(BUILD)/man/libchaos.3 $(DESTDIR)$(MANDIR)/man3
 	$(INSTALL) -m 644 $(BUILD)/man/chaos.cfg.5 $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 $(BUILD)/chaos.bash $(DESTDIR)$(COMPLETIONDIR)/chaos
+	$(INSTALL) -m 644 $(BUILD)/chaos-supervise.service $(DESTDIR)$(UNITDIR)
 
 # These work on a fresh machine: they install what they miss first.
 .PHONY: demo check soak bench lab-shell

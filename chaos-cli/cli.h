@@ -108,6 +108,15 @@ void cli_leave_child(struct cli *cli);
 
 /* A domain's name in tables; one without is shown as xl does. */
 const char *cli_shown_name(const struct chaos_guest_info *info);
+
+/* Tells a service manager, if there is one: lines of NAME=VALUE, as
+ * sd_notify(3) has them.  Threads may call it. */
+void cli_notify(const char *state);
+/* Within which time it wants to hear WATCHDOG=1; 0: it does not. */
+unsigned cli_notify_watchdog_ms(void);
+/* Whether what goes to stderr is the journal's. */
+bool cli_writes_to_journal(void);
+
 /* Words for what a guest is doing, and how it ended. */
 const char *cli_state_name(const struct chaos_guest_info *info);
 const char *cli_end_name(unsigned end);
@@ -153,6 +162,7 @@ int cli_vcpu_pin(struct cli *cli, int argc, char **argv);
 int cli_vcpu_set(struct cli *cli, int argc, char **argv);
 int cli_sched_credit(struct cli *cli, int argc, char **argv);
 int cli_sched_credit2(struct cli *cli, int argc, char **argv);
+int cli_supervise(struct cli *cli, int argc, char **argv);
 int cli_wait(struct cli *cli, int argc, char **argv);
 int cli_dmesg(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
