@@ -8,12 +8,22 @@ supervisor=
 export NOTIFY_SOCKET=$work/notify
 socat -u UNIX-RECV:"$NOTIFY_SOCKET" OPEN:"$work/notified",creat,append &
 listener=$!
+until_true 5 test -S "$NOTIFY_SOCKET"
+
+# One that a check which failed has left.
+end_another() {
+    local pid
+    pid=$(cat "$CHAOS_RUN_DIR/supervise.lock" 2>/dev/null)
+    if [ -n "$pid" ] && grep -qsx chaos "/proc/$pid/comm"; then kill -KILL "$pid"; fi
+}
 
 start() {
+    end_another
     : >"$work/notified"
+    : >"$work/log"
     chaos supervise >"$work/log" 2>&1 &
     supervisor=$!
-    until_true 10 notified READY=1 || { cat "$work/log"; return 1; }
+    until_true 10 said 'watching guests' || { cat "$work/log"; return 1; }
 }
 notified() { grep -q "$1" "$work/notified"; }
 said() { grep -q "$1" "$work/log"; }
@@ -101,10 +111,11 @@ has_no_more_than_its_unit() {
     local caps
     caps=$(sed -n 's/^CapabilityBoundingSet=//p' "$CHAOS_ROOT/systemd/chaos-supervise.service" |
         sed 's/CAP_/+/g; s/ /,/g' | tr A-Z a-z)
-    : >"$work/notified"
+    end_another
+    : >"$work/log"
     setpriv --no-new-privs --bounding-set "-all,$caps" chaos supervise >"$work/log" 2>&1 &
     supervisor=$!
-    until_true 10 notified READY=1 || { cat "$work/log"; return 1; }
+    until_true 10 said 'watching guests' || { cat "$work/log"; return 1; }
     truncate -s 4M disk.img
     config pvh noop 'vif = [""]' "disk = [\"$work/disk.img,raw,xvda,w\"]" >devices.cfg
     local first
@@ -122,9 +133,9 @@ outlives_the_registry() {
     until_true 20 said 'rebooted; kept' && chaos destroy "$first" && stop
 }
 
-tells_the_watchdog() {
+tells_its_manager() {
     export WATCHDOG_USEC=200000
-    start && until_true 5 notified WATCHDOG=1
+    start && until_true 5 notified READY=1 && until_true 5 notified WATCHDOG=1
     local rc=$?
     unset WATCHDOG_USEC
     stop && return $rc
@@ -134,7 +145,7 @@ tells_the_watchdog() {
 tries_again() {
     start || return
     cp "$images/pvh/noop" kernel
-    config pvh noop "kernel = \"$work/kernel\"" | sed '0,/^kernel/{/^kernel/d}' >moved.cfg
+    config pvh noop | sed "s|^kernel = .*|kernel = \"$work/kernel\"|" >moved.cfg
     local first
     first=$(chaos create moved.cfg) && mv kernel away && chaos reboot noop &&
         until_true 10 said 'next try in 1 s' && chaos info noop | grep -i ended && mv away kernel &&
@@ -184,8 +195,9 @@ for type in pvh pv; do
 done
 suite=supervise
 check "there is one alone" is_alone
-check "the watchdog" tells_the_watchdog
+check "a service manager is told" tells_its_manager
 check "a guest that cannot start" tries_again
 check "the capabilities of its unit" has_no_more_than_its_unit
 check "the registry is removed" outlives_the_registry
+end_another
 kill $listener
