@@ -73,8 +73,9 @@ void chaos__store_release(struct chaos__store *store, uint32_t domid);
 /*
  * Has what `work` queues and runs take effect as a whole, seen by others at
  * once, or not at all: in a transaction, whose start takes a round trip.
- * `work` is called again, a bounded number of times, when others have changed
- * meanwhile what it has read or written; when it fails, nothing is changed.
+ * `work` is called again when others have changed meanwhile what it has read or
+ * written, and CHAOS_EBUSY says that they do so each time.  When it fails,
+ * nothing is changed.
  * Nothing may be queued when this is called.  Watches, introducing and
  * releasing are not part of it.
  */
