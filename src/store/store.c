@@ -12,8 +12,9 @@
 /* Of a transaction: others change what it is about a few times, or without
  * end. */
 #define TRIES_MAX 100
-#define PAUSE_US 100 /* at most, after the first; then twice that, and so on   \
-                      */
+#define PAUSE_US                                                               \
+    100 /* at most, after the first; then twice that, and so on                \
+         */
 
 struct chaos__store {
     struct chaos__wire wire;

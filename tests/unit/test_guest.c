@@ -257,9 +257,9 @@ static void unpacks_a_kernel_once(void **state)
     uint32_t domid;
     uint8_t byte;
 
-    assert_int_equal(try_create(world, "a", "pv", world->packed_kernel, "", 0,
-                                &domid, &err),
-                     0);
+    assert_int_equal(
+        try_create(world, "a", "pv", world->packed_kernel, "", 0, &domid, &err),
+        0);
     assert_int_equal(try_create(world, "b", "pvh", world->packed_kernel, "", 0,
                                 &domid, &err),
                      0);
