@@ -15,6 +15,9 @@ export CHAOS_RUN_DIR=$work/run CHAOS_CACHE_DIR=$work/cache
 trap 'chaos shutdown -a >/dev/null 2>&1; destroy_all; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
+# The types of guests that a suite of slow guests is run for.
+: "${TYPES:=pvh pv}"
+
 # check NAME COMMAND...: one line of TAP, with the output when it fails.
 check() {
     local name=$1 output status start=$SECONDS

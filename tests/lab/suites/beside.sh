@@ -130,7 +130,7 @@ xl_destroys_linux() { # TYPE
 }
 
 check "each of them once" warm_up
-for type in pvh pv; do
+for type in $TYPES; do
     check "$type: chaos shows a guest of xl's" chaos_shows $type
     check "$type: chaos pauses and waits for it" chaos_pauses
     check "$type: what chaos refuses" refuses $type

@@ -149,7 +149,7 @@ sets_the_maximum() {
         exits 1 "below the 163840 KiB" chaos mem-max linux 100
 }
 
-for type in pvh pv; do
+for type in $TYPES; do
     suite=resources/$type
     check "boots" boot_linux $type
     check "vcpu-set" sets_vcpus

@@ -91,7 +91,7 @@ no_shell() {
 }
 
 check "the usual ones are not run" usual_ones
-for type in pvh pv; do
+for type in $TYPES; do
     check "$type: a noxs guest with scripts" lives $type noxs
     check "$type: a guest with scripts that speaks to XenStore" lives $type linux
     check "$type: a script that fails" fails $type

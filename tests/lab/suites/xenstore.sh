@@ -107,7 +107,8 @@ from_a_shell() { # TYPE
 
 one_reader() {
     start pvh && says 'guest: up' || return
-    sleep 100 | chaos console linux >/dev/null &
+    rm -f in && mkfifo in
+    chaos console linux <>in >/dev/null 2>&1 & # a fifo that it holds open itself
     local pid=$!
     until_true 10 exits 1 "being read by another process" chaos console linux
     local rc=$?
