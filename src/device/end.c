@@ -252,6 +252,7 @@ static void write_stock_vif(struct chaos__store *store,
     set_ip(store, end);
     set_rate(store, end);
     set_plugged(store, end);
+    chaos__store_set(store, end->libxl, "hotplug-status", "");
 }
 
 static void set_params(struct chaos__store *store, const struct chaos__end *end)

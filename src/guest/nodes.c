@@ -84,6 +84,7 @@ static void make_console(struct chaos__store *store,
     const char *const copies[] = { back.text, libxl.text };
 
     chaos__store_set(store, front.text, "backend", back.text);
+    chaos__store_set_access(store, front.text, "backend-id", domid, 0);
     chaos__store_set_number(store, front.text, "backend-id", 0);
     chaos__store_set_number(store, front.text, "limit", CONSOLE_LIMIT);
     /* xenconsoled looks again when this changes, see chaos__nodes_dress(). */
