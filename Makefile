@@ -180,7 +180,7 @@ install: all
 	$(INSTALL) -m 644 $(BUILD)/chaos-supervise.service $(DESTDIR)$(UNITDIR)
 
 # These work on a fresh machine: they install what they miss first.
-.PHONY: demo check soak bench lab-shell
+.PHONY: demo check check-nodes soak bench lab-shell
 demo:
 	$(Q)tests/install-packages build lab
 	$(Q)$(MAKE) --no-print-directory all bench-tools
@@ -190,6 +190,13 @@ demo:
 check:
 	$(Q)tests/install-packages build lab
 	$(Q)tests/check
+
+# What xl and chaos write to XenStore, beside each other: 20 minutes.
+check-nodes:
+	$(Q)tests/install-packages build lab
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/lab/guest-initrd
+	$(Q)tests/lab/run --timeout 3600 -- /chaos/tests/lab/tap same-nodes
 
 # What takes longer than a check may: an hour, with its 2000 cycles.
 soak:
