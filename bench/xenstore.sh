@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # about: a Linux guest by xl, and by chaos in xenstore mode, cold and from shells
 # first: tests/lab/guest-initrd
-# lab: --icount --memory 20480 --timeout 2400
+# lab: --icount --memory 20480 --timeout 7200
 #
 # Runs in dom0.  The guest that is measured is Debian's kernel with an initramfs
 # of busybox's, one vif and one vbd.  Each figure of a command is the median of a
@@ -22,7 +22,9 @@
 # --no-refill.  Between a destroy and the next create is a command that clears
 # away what the guest left, or the create would.
 
+# Arguments: how many are running, and for xl if that is to be less.
 levels=${1:-1 10 50 100}
+xl_levels=${2:-$levels}
 . "$CHAOS_ROOT/bench/lib.bash"
 fetch chaos bench/spawn bench/empty bench/says unikernels lab/guest-vmlinux lab/guest-initrd.gz
 cp /boot/vmlinuz guest-vmlinuz || exit 1
@@ -208,10 +210,10 @@ once() { # TOOL
     create no "$1" pvh-vmlinux.cfg && settle && destroy "$1" && at_rest 0
 }
 
-pass() { # TOOL
+pass() { # TOOL LEVELS
     local running=0 level
     once "$1" || return
-    for level in $levels; do
+    for level in $2; do
         if ! others "$1" $((running + 1)) "$level"; then
             take_none "$1" "$level"
             continue
@@ -242,7 +244,7 @@ value=$(median <spawn.ns | awk '{ printf "%.3f", $1 / 1e6 }')
 point '"tool": "process", "op": "spawn", "type": null, "kernel": null, "kept": false, "ramdisk": null,
 "memory_mib": null, "vcpus": null, "vifs": 0, "vbds": 0, "registry": null, "pool": 0,
 "refill": false, "running": 0' "$value"
-pass chaos
-pass xl
+pass chaos "$levels"
+pass xl "$xl_levels"
 print_points '"unit": "vms", "others": {"kernel": "noop", "type": "pvh", "memory_mib": 4,
 "vcpus": 1, "vifs": 1, "vbds": 1, "registry": "xenstore"}'
