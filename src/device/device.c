@@ -110,13 +110,12 @@ int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
         disk = &devices->config->disks[i];
         if (*disk->script)
             continue;
-        rc = disk->target ? chaos__dom0_disk_attach(
-                                &devices->blocks[i].host,
-                                disk->access != CHAOS__DISK_READ_ONLY, err)
-                          : chaos__dom0_loop_reserve(
-                                first_loop + (int)i,
-                                disk->access != CHAOS__DISK_READ_ONLY,
-                                &devices->blocks[i].host, err);
+        rc = disk->target
+                 ? chaos__dom0_disk_attach(
+                       &devices->blocks[i].host,
+                       disk->access != CHAOS__DISK_READ_ONLY, err)
+                 : chaos__dom0_loop_reserve(first_loop + (int)i,
+                                            &devices->blocks[i].host, err);
         if (rc < 0)
             return chaos__fail_within(err, rc, "disk %s", disk->vdev);
     }

@@ -181,29 +181,11 @@ static int open_unbound(int number)
     return -1;
 }
 
-/* A loop device has a cache that can be flushed once it has a file; blkback
- * looks before, and would tell the guest that there is nothing to flush. */
-static int promise_cache(int loop, struct chaos_error *err)
-{
-    static const char cache[] = "write back";
-    char path[64];
-    int fd, rc = 0;
-
-    snprintf(path, sizeof(path), "/sys/block/loop%d/queue/write_cache", loop);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, cache, sizeof(cache) - 1) < 0)
-        rc = chaos__fail_errno(err, errno, "writing to %s", path);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
-
-int chaos__dom0_loop_reserve(int wanted, bool is_writable,
-                             struct chaos__dom0_disk *disk_r,
+int chaos__dom0_loop_reserve(int wanted, struct chaos__dom0_disk *disk_r,
                              struct chaos_error *err)
 {
     int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-    int number = wanted, rc;
+    int number = wanted;
 
     forget(disk_r);
     if (control < 0)
@@ -220,8 +202,7 @@ int chaos__dom0_loop_reserve(int wanted, bool is_writable,
         return fail_loop(err);
     disk_r->loop = number;
     disk_r->is_file = true;
-    rc = is_writable ? promise_cache(number, err) : 0;
-    return rc < 0 ? rc : learn_number(disk_r, err);
+    return learn_number(disk_r, err);
 }
 
 int chaos__dom0_disk_bind(struct chaos__dom0_disk *disk, bool is_writable,

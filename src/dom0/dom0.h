@@ -70,8 +70,7 @@ int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,
  * of an open disk under the one that disk->loop names, and fails with
  * CHAOS_EBUSY if somebody else has done that.
  */
-int chaos__dom0_loop_reserve(int wanted, bool is_writable,
-                             struct chaos__dom0_disk *disk_r,
+int chaos__dom0_loop_reserve(int wanted, struct chaos__dom0_disk *disk_r,
                              struct chaos_error *err);
 int chaos__dom0_disk_bind(struct chaos__dom0_disk *disk, bool is_writable,
                           struct chaos_error *err);

@@ -388,14 +388,12 @@ static int reserve_loop(int wanted, struct chaos__dom0_disk *disk,
     return 0;
 }
 
-int chaos__dom0_loop_reserve(int wanted, bool is_writable,
-                             struct chaos__dom0_disk *disk_r,
+int chaos__dom0_loop_reserve(int wanted, struct chaos__dom0_disk *disk_r,
                              struct chaos_error *err)
 {
     struct fake_call this_call;
     int rc = fake_enter(&this_call, FAKE_HV_LOOP_RESERVE, err);
 
-    (void)is_writable;
     *disk_r = (struct chaos__dom0_disk){ .fd = -1, .loop_fd = -1, .loop = -1 };
     if (rc == 0)
         rc = reserve_loop(wanted, disk_r, err);

@@ -171,13 +171,13 @@ on_crash = "coredump-restart"
 END
     local first second
     first=$(chaos create linux.cfg) && linux_is_up && rm -f $console_log || return
-    chaos reboot linux && until_true 240 is_other_domain linux "$first" && linux_is_up || return
+    chaos reboot linux && until_true 60 is_other_domain linux "$first" && linux_is_up || return
     second=$(domid_of linux)
     rm -f $console_log
     mkfifo in
     (exec 3>in; sleep 1; echo 'echo c >/proc/sysrq-trigger' >&3; sleep 20) &
     timeout 60 chaos console linux <in
-    until_true 240 is_other_domain linux "$second" && linux_is_up || return
+    until_true 60 is_other_domain linux "$second" && linux_is_up || return
     said "guest linux (domain $second): crashed; its core is /var/lib/xen/dump/linux; created" &&
         [ "$(stat -c %s /var/lib/xen/dump/linux)" -gt 160000000 ] || return
     until_true 20 ping -c 1 -W 1 10.0.120.9 && chaos destroy linux && stop
