@@ -10,21 +10,31 @@
 
 #include <string.h>
 
+static bool is_still(const struct chaos__slot *slot,
+                     const struct chaos__slot *was)
+{
+    return slot->state == CHAOS__SLOT_RUNNING && slot->domid == was->domid &&
+           memcmp(slot->uuid, was->uuid, sizeof(slot->uuid)) == 0;
+}
+
 /* Who ends the guest takes the name away if the slot says that it is there;
  * which it says first.  Whichever comes last then, writing or taking away, the
- * name goes: who has written it looks once more. */
+ * name goes: who has written it looks once more.  The slot may be another
+ * guest's by then, so all is done by a copy of what it was. */
 static int publish(struct chaos *chaos, struct chaos__slot *slot,
                    const uint8_t *uuid, struct chaos_error *err)
 {
+    const struct chaos__slot was = *slot;
     int rc;
 
+    if (memcmp(was.uuid, uuid, sizeof(was.uuid)) != 0)
+        return 0;
     __atomic_store_n(&slot->is_published, 1, __ATOMIC_SEQ_CST);
-    chaos__nodes_publish(chaos->store, slot);
+    chaos__nodes_publish(chaos->store, &was);
     rc = chaos__store_run(chaos->store, err);
-    if (rc < 0 || (slot->state == CHAOS__SLOT_RUNNING &&
-                   memcmp(slot->uuid, uuid, sizeof(slot->uuid)) == 0))
+    if (rc < 0 || is_still(slot, &was))
         return rc;
-    chaos__nodes_remove(chaos->store, slot);
+    chaos__nodes_remove(chaos->store, &was);
     return chaos__store_run(chaos->store, err);
 }
 

@@ -15,6 +15,8 @@ static int pin(struct chaos *chaos, const struct chaos_config *config,
             rc = chaos__hv_vcpu_pin(
                 chaos->hv, shell->domid, vcpu, hard ? hard->words : NULL,
                 soft ? soft->words : NULL, CHAOS_CPUS_MAX, err);
+        if (rc < 0)
+            chaos__fail_within(err, rc, hard ? "cpus=" : "cpus_soft=");
     }
     return rc;
 }

@@ -74,6 +74,8 @@ static struct chaos__flavor flavor_of(const char *text, bool noxs)
 #define BASE                                                                   \
     "type=\"pvh\"\nmemory=8\nmaxmem=16\nvcpus=2\nmax_grant_frames=4\n"         \
     "max_event_channels=100\nvif=[" VIF "]\ndisk=[" DISK "]\n"
+/* What also a guest that speaks to XenStore can have a shell for. */
+#define READ_ONLY "memory=8\nvif=[" VIF "]\ndisk=['vdev=xvda,access=ro']\n"
 
 /* Of the base. */
 struct change {
@@ -140,7 +142,8 @@ static void what_a_shell_fixes_differs(void **state)
             fail_msg("\"%s\" and \"%s\" are of one flavor", different[i].from,
                      different[i].to);
     }
-    other = flavor_of(BASE, false);
+    base = flavor_of(READ_ONLY, true);
+    other = flavor_of(READ_ONLY, false);
     assert_false(same(&base, &other));
 }
 
@@ -221,6 +224,19 @@ static void a_name_for_its_interface_is_refused(void **state)
     chaos_config_free(config);
 }
 
+/* blkback would tell it that there is nothing to flush. */
+static void stock_guests_do_not_write_to_late_disks(void **state)
+{
+    struct chaos_config *config = load(BASE);
+    struct chaos__flavor flavor;
+    const char *why = chaos__flavor_of(config, false, &flavor);
+
+    (void)state;
+    chaos_config_free(config);
+    assert_non_null(why);
+    assert_non_null(strstr(why, "flush"));
+}
+
 /* A shell is made from this: it must say the same. */
 static void config_is_of_the_flavor(const char *text, bool noxs)
 {
@@ -248,7 +264,7 @@ static void config_and_back(void **state)
 
     (void)state;
     config_is_of_the_flavor(BASE, true);
-    config_is_of_the_flavor(BASE, false);
+    config_is_of_the_flavor(READ_ONLY, false);
     config_is_of_the_flavor("memory=1\n", true);
     for (i = 0; i < CHAOS__VIFS_MAX; i++)
         snprintf(text + strlen(text), sizeof(text) - strlen(text),
@@ -392,6 +408,7 @@ int main(void)
         TEST(what_is_the_guests_does_not),
         TEST(defaults_are_the_same),
         TEST(a_name_for_its_interface_is_refused),
+        TEST(stock_guests_do_not_write_to_late_disks),
         TEST(config_and_back),
         TEST(packs_and_unpacks),
         TEST(names),

@@ -65,4 +65,4 @@ check "no permission" exits 6 "run as root" \
     setpriv --reuid 65534 --clear-groups env CHAOS_RUN_DIR=/run/chaos \
     chaos create noop.cfg
 check "destroying nobody" exits 3 "no guest" chaos destroy nobody
-check "dom0 is not chaos's" exits 1 "not made by chaos" chaos destroy 0
+check "dom0 is not chaos's" exits 1 "is dom0" chaos destroy 0

@@ -133,7 +133,8 @@ disk="\"format=raw,vdev=xvda,access=rw,target=$work/rw.img\""
 block=$(losetup -f --show ro.img)
 for type in pvh pv; do
     check "$type: an interface and a disk" same $type 2 "$vif" "disk = [$disk]"
-    check "$type: the same from a shell" same_from_shell $type 2 "$vif" "disk = [$disk]"
+    check "$type: the same from a shell" same_from_shell $type 2 "$vif" \
+        "disk = [\"format=raw,vdev=xvda,access=ro,target=$work/ro.img\"]"
     check "$type: two vCPUs, two interfaces, an address, a disk read only" same $type 4 \
         'vcpus = 2' \
         'vif = ["mac=00:16:3e:01:02:03,bridge=xenbr0,ip=10.0.120.9",

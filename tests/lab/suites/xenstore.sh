@@ -87,8 +87,11 @@ console() { # TYPE
 # Two guests take what a pool has, one after the other.
 from_a_shell() { # TYPE
     local vif='vif = ["bridge=xenbr0"]'
+    local disk="disk = [\"format=raw,vdev=xvda,access=ro,target=$work/disk.img\"]"
     count >before
     linux "$1" "$vif" >linux.cfg
+    exits 1 'nothing to flush' chaos pool fill -n 1 linux.cfg || return
+    linux "$1" "$vif" "$disk" >linux.cfg
     chaos pool fill -n 2 linux.cfg >/dev/null || return
     xl list # shells are introduced and have no name
     rm -f $console_log
