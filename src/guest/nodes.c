@@ -228,14 +228,17 @@ int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
     chaos__store_read(store, path("%s/name", home.text).text, name,
                       sizeof(name));
     rc = chaos__store_run(store, err);
-    if (rc < 0 || !*numbers[0])
+    if (rc < 0)
         return rc;
+    if (*name)
+        memcpy(slot->name, name, sizeof(slot->name));
+    slot->is_published = *name && !*numbers[0];
+    if (!*numbers[0])
+        return 0;
     slot->store_frame = strtoull(numbers[0], NULL, 10);
     slot->store_port = (uint32_t)strtoul(numbers[1], NULL, 10);
     slot->console_frame = strtoull(numbers[2], NULL, 10);
     slot->console_port = (uint32_t)strtoul(numbers[3], NULL, 10);
-    if (*name)
-        memcpy(slot->name, name, sizeof(slot->name));
     return 0;
 }
 

@@ -36,8 +36,8 @@ int chaos__nodes_rename(struct chaos__store *store,
 int chaos__nodes_put_aside(struct chaos__store *store,
                            const struct chaos__slot *slot,
                            struct chaos_error *err);
-/* Runs: fills what the nodes of the slot's domain tell of its pages and its
- * name; nothing for one that does not speak to XenStore. */
+/* Runs: fills what the nodes of the slot's domain tell: its name and, if it
+ * speaks to XenStore, where its pages are. */
 int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
                       struct chaos_error *err);
 /* Runs: asks the guest for something, "poweroff" and the like.  CHAOS_ENOGUEST

@@ -511,6 +511,25 @@ static void is_recovered(void **state)
     }
 }
 
+/* Of a noxs guest of which nothing is kept, the name is there. */
+static void a_published_name_is_recovered(void **state)
+{
+    const uint32_t domid = create_with("web", "pvh", world->noxs_kernel, "", 0);
+    struct chaos_recovered *list;
+    size_t count;
+
+    (void)state;
+    must(chaos_guest_publish(world->chaos, domid, &err));
+    chaos_close(world->chaos);
+    support_remove_directory(strdup(world->run_dir));
+    world->chaos = support_open(world);
+    must(chaos_recover(world->chaos, &list, &count, &err));
+    assert_int_equal(count, 1);
+    free(list);
+    assert_int_equal(support_slot(world, "web").domid, domid);
+    assert_int_equal(support_slot(world, "web").is_published, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -522,7 +541,7 @@ int main(void)
         TEST(asks_by_node),         TEST(renames_in_xenstore),
         TEST(publishes_names),      TEST(hides_names),
         TEST(restarts_with_a_name), TEST(opens_the_terminal),
-        TEST(is_recovered),
+        TEST(is_recovered),         TEST(a_published_name_is_recovered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
