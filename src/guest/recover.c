@@ -178,8 +178,12 @@ static int find_pages(struct chaos *chaos,
 {
     int rc = 0;
 
-    if (config && config->mode == CHAOS__MODE_NOXS)
+    if (config && config->mode == CHAOS__MODE_NOXS) {
+        /* Its name may be there: whoever ends it takes it away then. */
+        slot->is_hidden = config->is_hidden;
+        slot->is_published = !config->is_hidden;
         return find_noxs_pages(chaos, domain, slot, err);
+    }
     rc = chaos__store_ready(chaos, err);
     if (rc == 0)
         rc = chaos__nodes_find(chaos->store, slot, err);

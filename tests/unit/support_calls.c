@@ -124,6 +124,8 @@ bool support_end_all(struct support_world *world)
             ok = did(chaos_guest_destroy(chaos, list[i].domid, &err), &err) &&
                  ok;
     free(list);
+    /* As the child that a command leaves behind does. */
+    chaos_guest_sweep(chaos, 1000);
     chaos_close(chaos);
     return ok;
 }

@@ -137,7 +137,7 @@ file_system_is_full() {
     dd if=/dev/zero of=full/ballast bs=64k count=8 2>/dev/null
     exits 7 "no room" chaos list || return
     rm full/ballast
-    chaos list || return
+    until_true 10 chaos list || return # children have the old one open
     same_again 20
     status=$?
     umount full
