@@ -73,15 +73,15 @@ run_dir_is_removed() {
     cat found
     [ "$(grep -c shell found)" = 3 ] && [ "$(grep -c guest found)" = 4 ] || return
     chaos list
-    chaos vif-list "recovered-$web" | grep 00:16:3e:0a:0b:0d &&
-        chaos vif-list "recovered-$pv" && chaos block-list "recovered-$web" &&
+    chaos vif-list "$web" | grep 00:16:3e:0a:0b:0d &&
+        chaos vif-list "$pv" && chaos block-list "$web" &&
         answers_ping 10.0.120.60 && answers_ping 10.0.120.61 || return
-    exits 1 "was recovered" chaos console "recovered-$pv" || return
-    { sleep 1; echo hey; sleep 2; } | timeout 10 chaos console "recovered-$parrot" >said
+    exits 1 "was recovered" chaos console "$pv" || return
+    { sleep 1; echo hey; sleep 2; } | timeout 10 chaos console "$parrot" >said
     cat said
     grep hey said || return
-    chaos unpause "recovered-$still" && chaos shutdown -w -t 20 "recovered-$web" &&
-        chaos shutdown -w -t 20 "recovered-$parrot" && chaos destroy "recovered-$pv" &&
+    chaos unpause "$still" && chaos shutdown -w -t 20 "$web" &&
+        chaos shutdown -w -t 20 "$parrot" && chaos destroy "$pv" &&
         leaves_nothing
 }
 
