@@ -159,6 +159,18 @@ static int join(struct chaos__store *store, const struct chaos__end *end,
     return STEP_EVENT;
 }
 
+/* A back end that does not wait for its front end. */
+static int other_step(struct chaos__store *store, const struct chaos__end *end,
+                      struct chaos_error *err)
+{
+    const enum chaos__end_state state = state_of(end->state);
+
+    return state == CHAOS__END_CLOSING || state == CHAOS__END_CLOSED
+               ? fail_backend(store, end, "refuses to connect", CHAOS_EFAILED,
+                              err)
+               : STEP_EVENT;
+}
+
 static int connect_step(struct chaos__store *store, struct chaos__end *end,
                         struct chaos_error *err)
 {
@@ -169,12 +181,8 @@ static int connect_step(struct chaos__store *store, struct chaos__end *end,
         return end->noxs ? STEP_EVENT : STEP_DONE;
     case CHAOS__END_CONNECTED:
         return STEP_DONE;
-    case CHAOS__END_CLOSING:
-    case CHAOS__END_CLOSED:
-        return fail_backend(store, end, "refuses to connect", CHAOS_EFAILED,
-                            err);
     default:
-        return STEP_EVENT;
+        return other_step(store, end, err);
     }
 }
 
@@ -186,18 +194,11 @@ static int waits_step(struct chaos__store *store, struct chaos__end *end,
 {
     char interface[32];
 
-    switch (state_of(end->state)) {
-    case CHAOS__END_INIT_WAIT:
-        snprintf(interface, sizeof(interface), "vif%u.%u", end->domid, end->id);
-        return end->net && !chaos__dom0_has_interface(interface) ? STEP_SOON
-                                                                 : STEP_DONE;
-    case CHAOS__END_CLOSING:
-    case CHAOS__END_CLOSED:
-        return fail_backend(store, end, "refuses to connect", CHAOS_EFAILED,
-                            err);
-    default:
-        return STEP_EVENT;
-    }
+    if (state_of(end->state) != CHAOS__END_INIT_WAIT)
+        return other_step(store, end, err);
+    snprintf(interface, sizeof(interface), "vif%u.%u", end->domid, end->id);
+    return end->net && !chaos__dom0_has_interface(interface) ? STEP_SOON
+                                                             : STEP_DONE;
 }
 
 static int plug(struct chaos__store *store, struct chaos__end *end,

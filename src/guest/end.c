@@ -50,42 +50,28 @@ bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot)
 
 /* -------------------------------------------------------------- asking */
 
-/* false: nothing that a guest can be asked for. */
-static bool request_for(enum chaos_guest_end how, uint32_t *request_r)
-{
-    switch ((unsigned)how) {
-    case CHAOS_END_POWEROFF:
-        *request_r = NOXS_REQUEST_POWEROFF;
-        return true;
-    case CHAOS_END_REBOOT:
-        *request_r = NOXS_REQUEST_REBOOT;
-        return true;
-    case CHAOS_END_SUSPEND:
-        *request_r = NOXS_REQUEST_SUSPEND;
-        return true;
-    case CHAOS_END_HALT:
-        *request_r = NOXS_REQUEST_HALT;
-        return true;
-    default:
-        return false;
-    }
-}
+/* What a guest can be asked for: on its control page, and by the words that
+ * Linux' drivers/xen/manage.c takes, and others after it. */
+struct question {
+    enum chaos_guest_end how;
+    uint32_t request;
+    const char *word;
+};
 
-/* What Linux' drivers/xen/manage.c takes, and others after it. */
-static const char *word_for(enum chaos_guest_end how)
+static const struct question questions[] = {
+    { CHAOS_END_POWEROFF, NOXS_REQUEST_POWEROFF, "poweroff" },
+    { CHAOS_END_REBOOT, NOXS_REQUEST_REBOOT, "reboot" },
+    { CHAOS_END_SUSPEND, NOXS_REQUEST_SUSPEND, "suspend" },
+    { CHAOS_END_HALT, NOXS_REQUEST_HALT, "halt" },
+};
+
+/* NULL: nothing that a guest can be asked for. */
+static const struct question *question_for(enum chaos_guest_end how)
 {
-    switch ((unsigned)how) {
-    case CHAOS_END_POWEROFF:
-        return "poweroff";
-    case CHAOS_END_REBOOT:
-        return "reboot";
-    case CHAOS_END_SUSPEND:
-        return "suspend";
-    case CHAOS_END_HALT:
-        return "halt";
-    default:
-        return NULL;
-    }
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+        if (questions[i].how == how)
+            return &questions[i];
+    return NULL;
 }
 
 static int ask_by_store(struct chaos *chaos, const struct chaos__slot *slot,
@@ -121,20 +107,20 @@ int chaos_guest_shutdown(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    uint32_t request;
+    const struct question *question = question_for(how);
     int rc;
 
-    if (!request_for(how, &request))
+    if (!question)
         return chaos__fail(err, CHAOS_EINVAL,
                            "a guest can be asked to power off, to reboot, to "
                            "suspend or to halt");
     rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
     if (rc == 0 && !slot)
-        return chaos__foreign_shutdown(chaos, domid, word_for(how), err);
+        return chaos__foreign_shutdown(chaos, domid, question->word, err);
     if (rc < 0)
         return rc;
-    return slot->store_frame ? ask_by_store(chaos, slot, word_for(how), err)
-                             : ask_by_page(chaos, slot, request, err);
+    return slot->store_frame ? ask_by_store(chaos, slot, question->word, err)
+                             : ask_by_page(chaos, slot, question->request, err);
 }
 
 /* ------------------------------------------------------------- waiting */
