@@ -217,10 +217,11 @@ int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
 
 /*
  * What destroyed guests leave to be done: 1 if the registry, once another call
- * has opened it, knows of one that back ends have not let go of yet, else 0;
- * and blocking until they have, for `timeout_ms` at most, to clear away what
- * they left.  All other calls do what can be done at their time.  The first
- * costs nothing; the second is best called where nobody waits.
+ * has opened it, knows of one that back ends have not let go of yet, or whose
+ * name is to be taken out of XenStore, else 0; and blocking until that is over,
+ * for `timeout_ms` at most, to clear away what is left.  All other calls do
+ * what can be done at their time.  The first costs nothing; the second is best
+ * called where nobody waits.
  */
 int chaos_guest_lingers(struct chaos *chaos);
 void chaos_guest_sweep(struct chaos *chaos, int timeout_ms);

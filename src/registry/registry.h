@@ -35,8 +35,9 @@ enum chaos__slot_state {
     CHAOS__SLOT_CLAIMED,   /* image and settings are being filled in */
     CHAOS__SLOT_RUNNING,
     CHAOS__SLOT_DYING, /* everything is being undone */
-    /* That is done, but back ends have not let go of the domain yet.  Its
-     * disks are its own until then; it has neither a name nor a UUID. */
+    /* That is done, but back ends have not let go of the domain yet, or its
+     * name is still in XenStore.  Its disks are its own until then; it has
+     * neither a name nor a UUID. */
     CHAOS__SLOT_LINGERING,
     /* Neither has it a domain: a guest that has ended is to be created again,
      * from the configuration that is kept. */
