@@ -23,12 +23,14 @@ $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
 endef
 front_end_tests := $(wildcard tests/unit/test_front_*.c)
 $(foreach source,$(filter-out $(front_end_tests) tests/unit/test_network.c \
-    tests/unit/test_script_run.c, $(wildcard tests/unit/test_*.c)), \
+    tests/unit/test_script_run.c tests/unit/test_model_run.c, $(wildcard tests/unit/test_*.c)), \
     $(eval $(call unit_test,$(source))))
 
 # Of src/dom0, what any kernel can do.
-$(BUILD)/tests/test_script_run: $(BUILD)/tests/unit/test_script_run.o \
-        $(BUILD)/src/dom0/script.o $(BUILD)/src/error.o
+$(BUILD)/tests/test_model_run: $(BUILD)/src/dom0/model.o
+$(addprefix $(BUILD)/tests/,test_script_run test_model_run): \
+        $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/src/dom0/script.o \
+        $(BUILD)/src/error.o
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka
 

@@ -320,6 +320,8 @@ void chaos_config_free(struct chaos_config *config)
     free(config->cpus_soft.sets);
     free(config->vifs);
     chaos__disks_free(config->disks, config->disk_count);
+    chaos__p9s_free(config->p9s, config->p9_count);
+    free(config->device_model);
     free(config->source);
     free(config);
 }

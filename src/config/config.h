@@ -83,9 +83,11 @@ struct chaos_config {
     enum chaos__action on_watchdog;
     uint32_t max_grant_frames;   /* 0: Xen's default */
     uint32_t max_event_channels; /* 0: the default */
-    unsigned vif_count, disk_count;
+    char *device_model;          /* program; NULL: the usual one */
+    unsigned vif_count, disk_count, p9_count;
     struct chaos__vif *vifs;   /* NULL when there are none */
     struct chaos__disk *disks; /* NULL when there are none */
+    struct chaos__p9 *p9s;     /* NULL when there are none */
     char *source;              /* stands in messages for the file's name */
     struct chaos__config_place places[CHAOS__CONFIG_PLACES];
 };

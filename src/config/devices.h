@@ -14,10 +14,13 @@
 #define CHAOS__VIFS_MAX 8u
 #define CHAOS__DISKS_MAX 16u
 
+#define CHAOS__P9S_MAX 8u
+
 #define CHAOS__MTU_MAX 1500u /* a packet is in one page of its ring's guest */
 
 #define CHAOS__INTERFACE_NAME_MAX 16 /* IFNAMSIZ, with the NUL */
 #define CHAOS__VDEV_MAX 16           /* "xvda12", with the NUL */
+#define CHAOS__P9_TAG_MAX 32         /* with the NUL */
 #define CHAOS__SCRIPT_MAX 128        /* a path, with the NUL */
 
 /* One of vif=[...]. */
@@ -52,6 +55,13 @@ struct chaos__disk {
     char vdev[CHAOS__VDEV_MAX];     /* "xvda" */
     uint32_t vdev_number;           /* vbd-interface(7): 51712 for xvda */
     char script[CHAOS__SCRIPT_MAX]; /* of the user's own; "": none is run */
+};
+
+/* One of p9=[...]: a directory of dom0's that the guest can mount. */
+struct chaos__p9 {
+    char tag[CHAOS__P9_TAG_MAX]; /* what the guest mounts it by */
+    char *path;
+    const char *security_model; /* as QEMU calls it; a constant */
 };
 
 #endif

@@ -136,16 +136,6 @@ static int key_type(struct chaos__item *item, void *user)
     return set_type(item, user, item->value);
 }
 
-static int key_backend(struct chaos__item *item, void *user)
-{
-    (void)user;
-    if (chaos__span_is(item->value, "0") ||
-        chaos__span_is(item->value, "Domain-0"))
-        return 0;
-    return chaos__item_fail(item, CHAOS_ENOTSUP,
-                            "devices come from dom0 alone: remove it");
-}
-
 static int key_backendtype(struct chaos__item *item, void *user)
 {
     (void)user;
@@ -202,7 +192,7 @@ static int key_nothing(struct chaos__item *item, void *user)
 static const struct chaos__item_key keys[] = {
     { .name = "access", .set = key_access },
     { .name = "active-disk", .why = WHY_COLO },
-    { .name = "backend", .set = key_backend },
+    { .name = "backend", .set = chaos__item_set_backend },
     { .name = "backendtype", .set = key_backendtype },
     { .name = "cdrom", .is_flag = true, .set = key_cdrom },
     { .name = "colo", .is_flag = true, .why = WHY_COLO },
@@ -432,12 +422,8 @@ static int parse_disk(const struct chaos__assignment *assignment,
         disk->access = CHAOS__DISK_READ_ONLY;
     if (!parser.target.start || parser.target.length == 0)
         return 0;
-    disk->target = malloc(parser.target.length + 1);
-    if (!disk->target)
-        return chaos__fail_memory(assignment->err);
-    memcpy(disk->target, parser.target.start, parser.target.length);
-    disk->target[parser.target.length] = '\0';
-    return 0;
+    disk->target = chaos__span_copy(parser.target);
+    return disk->target ? 0 : chaos__fail_memory(assignment->err);
 }
 
 void chaos__disks_free(struct chaos__disk *disks, unsigned count)

@@ -252,6 +252,23 @@ static void add_disks(struct builder *builder,
     add_items_end(builder, config->disk_count);
 }
 
+static void add_p9s(struct builder *builder, const struct chaos_config *config)
+{
+    for (unsigned i = 0; i < config->p9_count; i++) {
+        const struct chaos__p9 *p9 = &config->p9s[i];
+
+        add_item(builder, "p9", i);
+        add(builder, "\"tag=");
+        add_escaped(builder, p9->tag);
+        add(builder, ",security_model=");
+        add(builder, p9->security_model);
+        add(builder, ",path=");
+        add_escaped(builder, p9->path);
+        add(builder, "\"");
+    }
+    add_items_end(builder, config->p9_count);
+}
+
 static void add_uuid(struct builder *builder, const struct chaos_config *config)
 {
     char text[CHAOS__UUID_TEXT_MAX];
@@ -303,6 +320,8 @@ int chaos_config_format(const struct chaos_config *config, char **text_r,
         add_number(&builder, "max_event_channels", config->max_event_channels);
     add_vifs(&builder, config);
     add_disks(&builder, config);
+    add_p9s(&builder, config);
+    add_string(&builder, "device_model_override", config->device_model);
     if (builder.has_failed) {
         free(builder.text);
         return chaos__fail_memory(err);

@@ -197,3 +197,13 @@ int chaos__item_fail(const struct chaos__item *item, int code,
     return chaos__assignment_fail(&item->assignment, &item->setting.value.at,
                                   code, "%.*s%s%s%s", SHOWN(item), what);
 }
+
+int chaos__item_set_backend(struct chaos__item *item, void *user)
+{
+    (void)user;
+    if (chaos__span_is(item->value, "0") ||
+        chaos__span_is(item->value, "Domain-0"))
+        return 0;
+    return chaos__item_fail(item, CHAOS_ENOTSUP,
+                            "devices come from dom0 alone: remove it");
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The strings in vif=[...] and disk=[...]: parameters between commas, most of
- * which are a key and a value.  It knows the form and how to complain, and
- * none of the keys.
+ * The strings in vif=[...], disk=[...] and p9=[...]: parameters between commas,
+ * most of which are a key and a value.  It knows the form and how to complain,
+ * and none of the keys.
  */
 #ifndef CHAOS_SRC_CONFIG_ITEM_H
 #define CHAOS_SRC_CONFIG_ITEM_H
@@ -78,6 +78,9 @@ chaos__item_find(const struct chaos__item *item,
 int chaos__item_apply(struct chaos__item *item,
                       const struct chaos__item_key *keys,
                       const struct chaos__item_key *key, void *user);
+
+/* backend=, which is the same for all devices; `user` is not used. */
+int chaos__item_set_backend(struct chaos__item *item, void *user);
 
 /* Fails because the parameter's key is none of `keys`. */
 int chaos__item_fail_unknown(const struct chaos__item *item,

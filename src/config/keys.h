@@ -72,9 +72,11 @@ int chaos__set_grant_frames(const struct chaos__assignment *assignment);
 int chaos__set_event_channels(const struct chaos__assignment *assignment);
 int chaos__set_vifs(const struct chaos__assignment *assignment);
 int chaos__set_disks(const struct chaos__assignment *assignment);
+int chaos__set_p9s(const struct chaos__assignment *assignment);
 
-/* Frees `count` disks and what they own. */
+/* Frees `count` of them and what they own. */
 void chaos__disks_free(struct chaos__disk *disks, unsigned count);
+void chaos__p9s_free(struct chaos__p9 *p9s, unsigned count);
 
 /* The name of a registry mode, as registry= takes it; NULL: the default. */
 const char *chaos__mode_name(enum chaos__registry_mode mode);

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/span.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool chaos__span_is(struct chaos__span span, const char *word)
 {
     return strlen(word) == span.length &&
            memcmp(span.start, word, span.length) == 0;
+}
+
+char *chaos__span_copy(struct chaos__span span)
+{
+    char *text = malloc(span.length + 1);
+
+    if (!text)
+        return NULL;
+    memcpy(text, span.start, span.length);
+    text[span.length] = '\0';
+    return text;
 }
 
 bool chaos__span_begins(struct chaos__span span, const char *word)

@@ -20,6 +20,9 @@ bool chaos__span_is(struct chaos__span span, const char *word);
 
 bool chaos__span_begins(struct chaos__span span, const char *word);
 
+/* A string, the caller's to free; NULL when memory is out. */
+char *chaos__span_copy(struct chaos__span span);
+
 /* Takes `length` bytes off the front. */
 void chaos__span_skip(struct chaos__span *span, size_t length);
 

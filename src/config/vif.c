@@ -260,16 +260,6 @@ static int set_script(struct chaos__item *item, void *user)
                                parser->vif->script);
 }
 
-static int set_backend(struct chaos__item *item, void *user)
-{
-    (void)user;
-    if (chaos__span_is(item->value, "0") ||
-        chaos__span_is(item->value, "Domain-0"))
-        return 0;
-    return chaos__item_fail(item, CHAOS_ENOTSUP,
-                            "devices come from dom0 alone: remove it");
-}
-
 static int set_devid(struct chaos__item *item, void *user)
 {
     const struct parser *parser = user;
@@ -300,7 +290,7 @@ static const struct chaos__item_key keys[] = {
     { .name = "accel",
       .is_ignored = true,
       .why = "remove it. xl has no use for it either" },
-    { .name = "backend", .set = set_backend },
+    { .name = "backend", .set = chaos__item_set_backend },
     { .name = "bridge", .set = set_bridge },
     { .name = "devid", .set = set_devid },
     { .name = "forwarddev", .why = WHY_COLO },

@@ -2,8 +2,13 @@
 /* Opening, preparing and closing: all but the talk with back ends. */
 #include "device.h"
 
+#include "dom0/model.h"
+
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* What every ring starts with, public/io/ring.h. */
 struct ring_header {
@@ -45,6 +50,45 @@ static int open_block(const struct chaos__disk *disk,
     return rc < 0 ? chaos__fail_within(err, rc, "disk %s", disk->vdev) : 0;
 }
 
+/* QEMU and a restart look for it from another directory. */
+static int find_directory(const struct chaos__p9 *p9, char **path_r,
+                          struct chaos_error *err)
+{
+    struct stat status;
+
+    *path_r = realpath(p9->path, NULL);
+    if (!*path_r || stat(*path_r, &status) < 0)
+        return chaos__fail_errno(err, errno, "p9 %s: %s", p9->tag, p9->path);
+    if (!S_ISDIR(status.st_mode))
+        return chaos__fail(err, CHAOS_EINVAL, "p9 %s: %s: not a directory",
+                           p9->tag, p9->path);
+    /* The configuration that is kept could not say it. */
+    if (strchr(*path_r, ','))
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "p9 %s: %s: a path with a comma in it is not "
+                           "supported: rename it",
+                           p9->tag, *path_r);
+    return 0;
+}
+
+static int find_directories(struct chaos__devices *devices,
+                            struct chaos_error *err)
+{
+    const struct chaos_config *config = devices->config;
+    unsigned i;
+    int rc = 0;
+
+    if (config->p9_count > 0 && devices->noxs)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "p9: a guest that speaks noxs has no such device: "
+                           "remove the key, or add registry=\"xenstore\"");
+    for (i = 0; rc == 0 && i < config->p9_count; i++) {
+        devices->p9_count++;
+        rc = find_directory(&config->p9s[i], &devices->p9_paths[i], err);
+    }
+    return rc;
+}
+
 int chaos__devices_open(const struct chaos_config *config, bool noxs,
                         struct chaos__devices *devices, struct chaos_error *err)
 {
@@ -63,6 +107,8 @@ int chaos__devices_open(const struct chaos_config *config, bool noxs,
         if (rc == 0)
             devices->block_count++;
     }
+    if (rc == 0)
+        rc = find_directories(devices, err);
     if (rc < 0)
         chaos__devices_close(devices);
     return rc;
@@ -71,6 +117,7 @@ int chaos__devices_open(const struct chaos_config *config, bool noxs,
 int chaos__devices_find_host(struct chaos__devices *devices,
                              struct chaos_error *err)
 {
+    const char *model;
     unsigned i;
     int rc = 0;
 
@@ -78,6 +125,8 @@ int chaos__devices_find_host(struct chaos__devices *devices,
         rc = chaos__dom0_backend("vif", err);
     if (rc == 0 && devices->block_count > 0)
         rc = chaos__dom0_backend("vbd", err);
+    if (rc == 0 && devices->p9_count > 0)
+        rc = chaos__model_find(devices->config->device_model, &model, err);
     for (i = 0; rc == 0 && i < devices->net_count; i++) {
         rc = find_bridge(&devices->config->vifs[i], devices->noxs,
                          &devices->nets[i], err);
@@ -128,6 +177,9 @@ void chaos__devices_close(struct chaos__devices *devices)
 
     for (i = 0; i < devices->block_count; i++)
         chaos__dom0_disk_close(&devices->blocks[i].host);
+    for (i = 0; i < devices->p9_count; i++)
+        free(devices->p9_paths[i]);
+    devices->p9_count = 0;
 }
 
 unsigned chaos__devices_rings(const struct chaos__devices *devices)

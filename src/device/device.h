@@ -48,21 +48,24 @@ struct chaos__block {
 struct chaos__devices {
     const struct chaos_config *config;
     bool noxs; /* born connected */
-    unsigned net_count, block_count;
+    unsigned net_count, block_count, p9_count;
     struct chaos__net nets[CHAOS__VIFS_MAX];
     struct chaos__block blocks[CHAOS__DISKS_MAX];
+    char *p9_paths[CHAOS__P9S_MAX]; /* absolute, without links */
 };
 
 /*
  * Opens the disks that the configuration names; a disk without a target is for
  * a shell, and late-bound, and one with a script is the script's to find.  What
- * is opened is open until chaos__devices_close().  The configuration must live
+ * is opened is open until chaos__devices_close().  Directories must be there.
+ * The configuration must live
  * as long.  MACs that it does not give are left 0.
  */
 int chaos__devices_open(const struct chaos_config *config, bool noxs,
                         struct chaos__devices *devices,
                         struct chaos_error *err);
-/* Looks whether dom0 has the back ends and bridges; learns the bridges' MTU. */
+/* Looks whether dom0 has the back ends, the program that directories need, and
+ * the bridges; learns the bridges' MTU. */
 int chaos__devices_find_host(struct chaos__devices *devices,
                              struct chaos_error *err);
 /* Closes what is open in this process; what back ends have lives on. */
@@ -70,7 +73,7 @@ void chaos__devices_close(struct chaos__devices *devices);
 
 static inline bool chaos__devices_any(const struct chaos__devices *devices)
 {
-    return devices->net_count || devices->block_count;
+    return devices->net_count || devices->block_count || devices->p9_count;
 }
 
 /* How many pages of the guest's memory their rings take: none if it makes them

@@ -37,6 +37,11 @@ unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
         end->disk = &config->disks[i];
         end->block = &devices->blocks[i];
     }
+    for (i = 0; i < devices->p9_count; i++, end++) {
+        chaos__end_place(end, "9pfs", domid, i);
+        end->p9 = &config->p9s[i];
+        end->p9_path = devices->p9_paths[i];
+    }
     for (i = 0; i < (unsigned)(end - ends); i++)
         ends[i].noxs = devices->noxs;
     return (unsigned)(end - ends);
@@ -89,7 +94,7 @@ static void set_physical_device(struct chaos__store *store,
 
 const char *chaos__end_script(const struct chaos__end *end)
 {
-    return end->vif ? end->vif->script : end->disk->script;
+    return end->vif ? end->vif->script : end->disk ? end->disk->script : "";
 }
 
 void chaos__end_write_plugged(struct chaos__store *store,
@@ -292,14 +297,23 @@ static void write_stock_vbd(struct chaos__store *store,
     set_plugged(store, end);
 }
 
+static void write_p9(struct chaos__store *store, const struct chaos__end *end)
+{
+    chaos__store_set(store, end->front, "tag", end->p9->tag);
+    set_both(store, end, "path", end->p9_path);
+    set_both(store, end, "security_model", end->p9->security_model);
+}
+
 static void write_stock(struct chaos__store *store,
                         const struct chaos__end *end)
 {
     write_stock_common(store, end);
     if (end->net)
         write_stock_vif(store, end);
-    else
+    else if (end->block)
         write_stock_vbd(store, end);
+    else
+        write_p9(store, end);
     chaos__end_write_front_state(store, end, CHAOS__END_INITIALISING);
     chaos__store_set_number(store, end->libxl, "state",
                             CHAOS__END_INITIALISING);
@@ -310,7 +324,7 @@ void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end)
     if (end->net) {
         set_macs(store, end);
         set_ip(store, end);
-    } else {
+    } else if (end->block) {
         set_params(store, end);
     }
 }

@@ -17,7 +17,7 @@
 #define CHAOS__SCRIPT_VIF "/etc/xen/scripts/vif-bridge"
 #define CHAOS__SCRIPT_VBD "/etc/xen/scripts/block"
 
-#define CHAOS__ENDS_MAX (CHAOS__VIFS_MAX + CHAOS__DISKS_MAX)
+#define CHAOS__ENDS_MAX (CHAOS__VIFS_MAX + CHAOS__DISKS_MAX + CHAOS__P9S_MAX)
 
 /* enum xenbus_state, public/io/xenbus.h */
 enum chaos__end_state {
@@ -31,16 +31,18 @@ enum chaos__end_state {
 };
 
 struct chaos__end {
-    const char *type;   /* "vif" or "vbd" */
+    const char *type;   /* "vif", "vbd" or "9pfs" */
     uint32_t domid, id; /* id: as the directories are called */
     bool noxs;          /* else the guest plays the front end */
     char front[64], back[64];
     char libxl[64]; /* where xl looks for devices; noxs: not used */
-    /* one of these pairs; the other is NULL */
+    /* one of these pairs; the others are NULL */
     const struct chaos__vif *vif;
     struct chaos__net *net;
     const struct chaos__disk *disk;
     struct chaos__block *block;
+    const struct chaos__p9 *p9;
+    const char *p9_path;
     bool is_done;     /* waited for no longer */
     bool wants_front; /* the front end's state is to be read, too */
     /* what was read last */

@@ -2,6 +2,8 @@
 /* The configuration that is kept for a guest: what a restart needs. */
 #include "create.h"
 
+#include "config/keys.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static void release_kept(struct chaos_config *kept)
     for (i = 0; kept->disks && i < kept->disk_count; i++)
         free(kept->disks[i].target);
     free(kept->disks);
+    chaos__p9s_free(kept->p9s, kept->p9s ? kept->p9_count : 0);
     free(kept->vifs);
     free(kept->kernel);
     free(kept->ramdisk);
@@ -43,8 +46,9 @@ static bool complete(struct chaos_config *kept,
     kept->ramdisk = absolute(config->ramdisk);
     kept->vifs = calloc(config->vif_count + 1, sizeof(*kept->vifs));
     kept->disks = calloc(config->disk_count + 1, sizeof(*kept->disks));
+    kept->p9s = calloc(config->p9_count + 1, sizeof(*kept->p9s));
     ok = kept->kernel && (kept->ramdisk || !config->ramdisk) && kept->vifs &&
-         kept->disks;
+         kept->disks && kept->p9s;
     for (i = 0; ok && i < config->vif_count; i++) {
         kept->vifs[i] = config->vifs[i];
         kept->vifs[i].has_mac = true;
@@ -58,6 +62,11 @@ static bool complete(struct chaos_config *kept,
                                     ? strdup(config->disks[i].target)
                                     : absolute(config->disks[i].target);
         ok = kept->disks[i].target;
+    }
+    for (i = 0; ok && i < config->p9_count; i++) {
+        kept->p9s[i] = config->p9s[i];
+        kept->p9s[i].path = absolute(config->p9s[i].path);
+        ok = kept->p9s[i].path;
     }
     return ok;
 }

@@ -14,6 +14,7 @@
 #define CONSOLE_LIMIT 1048576
 
 #define BACKEND_CONSOLE "/local/domain/0/backend/console"
+#define BACKEND_P9 "/local/domain/0/backend/9pfs"
 
 struct path {
     char text[96];
@@ -165,6 +166,14 @@ void chaos__nodes_make(struct chaos__store *store,
     chaos__store_introduce(store, domid, shell->store_frame, shell->store_port);
 }
 
+/* libxl ends it by this node. */
+void chaos__nodes_set_model(struct chaos__store *store, uint32_t domid,
+                            uint32_t pid)
+{
+    chaos__store_set_number(store, path("/local/domain/%u", domid).text,
+                            "image/device-model-pid", pid);
+}
+
 /* ---------------------------------------------------------------- dressing */
 
 static void dress_image(struct chaos__store *store, const char *vm,
@@ -217,12 +226,13 @@ int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
                       struct chaos_error *err)
 {
     static const char *const names[] = { "store/ring-ref", "store/port",
-                                         "console/ring-ref", "console/port" };
+                                         "console/ring-ref", "console/port",
+                                         "image/device-model-pid" };
     const struct path home = path("/local/domain/%u", slot->domid);
-    char numbers[4][24], name[sizeof(slot->name)];
+    char numbers[5][24], name[sizeof(slot->name)];
     int rc;
 
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         chaos__store_read(store, path("%s/%s", home.text, names[i]).text,
                           numbers[i], sizeof(numbers[i]));
     chaos__store_read(store, path("%s/name", home.text).text, name,
@@ -239,6 +249,7 @@ int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
     slot->store_port = (uint32_t)strtoul(numbers[1], NULL, 10);
     slot->console_frame = strtoull(numbers[2], NULL, 10);
     slot->console_port = (uint32_t)strtoul(numbers[3], NULL, 10);
+    slot->has_model = *numbers[4] != '\0';
     return 0;
 }
 
@@ -251,6 +262,17 @@ void chaos__nodes_publish(struct chaos__store *store,
 
     chaos__store_set(store, home.text, CHAOS__NODE_MARK, "chaos");
     chaos__store_set(store, home.text, "name", slot->name);
+}
+
+/* Takes away what a program that serves directories leaves, and these. */
+static void remove_model(struct chaos__store *store,
+                         const struct chaos__slot *slot)
+{
+    if (!slot->has_model)
+        return;
+    chaos__store_remove(store, path(BACKEND_P9 "/%u", slot->domid).text);
+    chaos__store_remove(
+        store, path("/local/domain/0/device-model/%u", slot->domid).text);
 }
 
 struct change {
@@ -330,6 +352,7 @@ int chaos__nodes_put_aside(struct chaos__store *store,
                                         : home.text);
     if (slot->store_frame)
         chaos__store_remove(store, path("/libxl/%u/device", slot->domid).text);
+    remove_model(store, slot);
     rc = chaos__store_run(store, err);
     if (rc < 0 || !has_name)
         return rc;
@@ -385,6 +408,7 @@ void chaos__nodes_remove(struct chaos__store *store,
     chaos__store_remove(store, path("/local/domain/%u", slot->domid).text);
     if (!slot->store_frame)
         return;
+    remove_model(store, slot);
     chaos__store_remove(store, path(BACKEND_CONSOLE "/%u", slot->domid).text);
     chaos__store_remove(store, path("/libxl/%u", slot->domid).text);
     chaos__store_remove(store, vm_path(slot->uuid).text);

@@ -23,6 +23,9 @@ void chaos__nodes_make(struct chaos__store *store,
 void chaos__nodes_dress(struct chaos__store *store,
                         const struct chaos__slot *slot,
                         const struct chaos_config *config);
+/* And the program that runs for it, for libxl to end. */
+void chaos__nodes_set_model(struct chaos__store *store, uint32_t domid,
+                            uint32_t pid);
 /* For a guest that does not: its name, for others to see. */
 void chaos__nodes_publish(struct chaos__store *store,
                           const struct chaos__slot *slot);

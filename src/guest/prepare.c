@@ -6,7 +6,9 @@
  */
 #include "create.h"
 
+#include "config/keys.h"
 #include "devices.h"
+#include "dom0/model.h"
 #include "nodes.h"
 
 #include <stdio.h>
@@ -110,6 +112,28 @@ static void announce_scripts(struct chaos *chaos,
                        config->disks[i].script);
 }
 
+/* The program that serves directories; it finds their nodes, and is waited for
+ * as the other back ends are. */
+static int start_model(struct chaos *chaos, const struct chaos_config *config,
+                       struct chaos__slot *slot, struct chaos_error *err)
+{
+    char uuid[CHAOS__UUID_TEXT_MAX];
+    struct chaos__model model = { .domid = slot->domid,
+                                  .uuid = uuid,
+                                  .name = slot->name };
+    uint32_t pid;
+    int rc = chaos__model_find(config->device_model, &model.path, err);
+
+    if (rc < 0)
+        return rc;
+    chaos__uuid_format(slot->uuid, uuid);
+    rc = chaos__model_start(&model, &pid, err);
+    if (rc < 0)
+        return rc;
+    chaos__nodes_set_model(chaos->store, slot->domid, pid);
+    return chaos__store_run(chaos->store, err);
+}
+
 static int connect_devices(struct chaos *chaos,
                            const struct chaos_config *config,
                            struct chaos__slot *slot, struct chaos__shell *shell,
@@ -128,10 +152,14 @@ static int connect_devices(struct chaos *chaos,
     if (rc < 0)
         return rc;
     announce_scripts(chaos, config, slot);
+    slot->has_model = config->p9_count > 0;
     if (!shell->noxs)
         queue_nodes(chaos, config, slot, shell);
-    return chaos__devices_connect(chaos->store, shell->domid, shell->devices,
-                                  err);
+    rc =
+        chaos__devices_connect(chaos->store, shell->domid, shell->devices, err);
+    return rc < 0 || config->p9_count == 0
+               ? rc
+               : start_model(chaos, config, slot, err);
 }
 
 int chaos__create_prepare(struct chaos *chaos,

@@ -3,7 +3,9 @@
 #include "guest.h"
 
 #include "clock.h"
+#include "config/keys.h"
 #include "device/foreign.h"
+#include "dom0/model.h"
 #include "devices.h"
 #include "nodes.h"
 
@@ -141,6 +143,19 @@ static int unplug_devices(struct chaos *chaos, const struct chaos__slot *slot,
     return 0;
 }
 
+/* Ends the program that serves its directories, which would go on writing.  It
+ * was started with the UUID that the domain carries. */
+static int stop_model(const struct chaos__slot *slot, struct chaos_error *err)
+{
+    char uuid[CHAOS__UUID_TEXT_MAX];
+
+    if (!slot->has_model)
+        return 0;
+    chaos__uuid_format(slot->has_shell_uuid ? slot->shell_uuid : slot->uuid,
+                       uuid);
+    return chaos__model_stop(uuid, err);
+}
+
 /* Takes the devices away, so that the back ends let go of the domain, or what
  * they have written since, and all else that XenStore has of it.
  * `is_starting`: back ends are waited for first. */
@@ -151,7 +166,9 @@ static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
 
     if (!chaos__has_nodes(slot) || slot->domid == CHAOS__NO_DOMID)
         return 0;
-    rc = is_anothers(chaos, slot, err);
+    rc = stop_model(slot, err);
+    if (rc == 0)
+        rc = is_anothers(chaos, slot, err);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     rc = chaos__store_ready(chaos, err);
@@ -242,6 +259,8 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
 {
     int rc = is_starting ? calm_devices(chaos, slot, err) : 0;
 
+    if (rc == 0)
+        rc = stop_model(slot, err);
     if (rc < 0)
         return rc;
     chaos__devices_remove(chaos->store, slot->domid);
@@ -278,8 +297,10 @@ int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
     /* And what they have written meanwhile. */
     if (rc == 0 && slot->first_device)
         rc = remove_devices(chaos, slot, false, err);
-    return rc < 0 ? rc
-                  : chaos__registry_drop_devices(chaos->registry, slot, err);
+    if (rc < 0)
+        return rc;
+    slot->has_model = 0;
+    return chaos__registry_drop_devices(chaos->registry, slot, err);
 }
 
 /* Whether a back end is still there that writes to XenStore when its nodes have

@@ -44,6 +44,8 @@ const char *chaos__flavor_of(const struct chaos_config *config, bool noxs,
     flavor->memory_kb = config->memory_kb;
     flavor->maxmem_kb =
         config->maxmem_kb ? config->maxmem_kb : config->memory_kb;
+    if (config->p9_count > 0)
+        return "p9= takes a program that is started for its guest";
     for (i = 0; i < config->vif_count; i++) {
         /* The kernel names no interface anew that is up. */
         if (*config->vifs[i].name)

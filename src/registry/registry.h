@@ -97,7 +97,8 @@ struct chaos__slot {
     uint32_t ended_domid;  /* DUE: of the domain that has ended */
     /* DUE: that domain's UUID; while it is put aside: the one that it gets. */
     uint8_t other_uuid[CHAOS__SLOT_UUID_SIZE];
-    uint8_t reserved[20];
+    uint32_t has_model; /* a program of dom0's may run for it */
+    uint8_t reserved[16];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may

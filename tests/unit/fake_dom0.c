@@ -552,5 +552,10 @@ bool fake_dom0_check_clean(void)
                 fake_state->interfaces[i].name);
         clean = false;
     }
+    if (fake_dom0_models() > 0) {
+        fprintf(stderr, "fake_hv: a program is left that serves %s\n",
+                fake_dom0_model());
+        clean = false;
+    }
     return clean;
 }

@@ -56,6 +56,13 @@ const char *fake_dom0_runs(void);
 typedef void (*fake_dom0_script_fn)(char *const *words);
 void fake_dom0_on_script(fake_dom0_script_fn script);
 
+/* The programs that serve directories and have not been ended; of which guest
+ * the first one is ("" for none). */
+unsigned fake_dom0_models(void);
+const char *fake_dom0_model(void);
+/* The program is not installed. */
+void fake_dom0_set_no_model(bool is_absent);
+
 /* ------------------------------------------------------------- back ends */
 
 enum fake_backend_type {

@@ -70,6 +70,9 @@
     X(DOMAIN_SET_HANDLE, "domain_set_handle")                                  \
     X(SCRIPT, "script")                                                        \
     X(REMOVE_USERDATA, "remove_userdata")                                      \
+    X(MODEL_FIND, "model_find")                                                \
+    X(MODEL_START, "model_start")                                              \
+    X(MODEL_STOP, "model_stop")                                                \
     X(DISK_CLOSE, "disk_close")                                                \
     X(DOMAIN_DUMP, "domain_dump")                                              \
     X(VCPU_INFO, "vcpu_info")                                                  \

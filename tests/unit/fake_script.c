@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Dom0's programs and libxl's files: nothing but a list of what was done. */
+/* Dom0's programs and libxl's files: a list of what was done, and the programs
+ * that live on. */
 #include "fake_state.h"
 
+#include "config/devices.h"
+#include "dom0/model.h"
 #include "dom0/script.h"
 
 #include <stdarg.h>
@@ -60,6 +63,94 @@ int chaos__dom0_remove_userdata(uint32_t domid, const char *uuid,
     if (rc == 0)
         note("userdata %u %s\n", domid, uuid);
     return fake_leave(&this_call, rc);
+}
+
+/* ------------------------------------------------- programs that live on */
+
+int chaos__model_find(const char *wanted, const char **path_r,
+                      struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_MODEL_FIND, err);
+
+    if (rc == 0 && !wanted && fake_state->has_no_model)
+        rc = chaos__fail(err, CHAOS_ENOTSUP, "no QEMU here");
+    if (rc == 0)
+        *path_r = wanted ? wanted : "/usr/libexec/qemu";
+    return fake_leave(&this_call, rc);
+}
+
+/* What xen_be_check_state() of QEMU's does with a back end that is new. */
+static void serve(uint32_t domid)
+{
+    char directory[64];
+
+    for (unsigned i = 0; i < CHAOS__P9S_MAX; i++) {
+        snprintf(directory, sizeof(directory),
+                 "/local/domain/0/backend/9pfs/%u/%u", domid, i);
+        if (fake_tree_text(directory, "path"))
+            fake_tree_write_text(directory, "state", "2");
+    }
+    snprintf(directory, sizeof(directory), "/local/domain/0/device-model/%u",
+             domid);
+    fake_tree_write_text(directory, "state", "running");
+}
+
+int chaos__model_start(const struct chaos__model *model, uint32_t *pid_r,
+                       struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_MODEL_START, err);
+    unsigned i = 0;
+
+    while (i < FAKE_MODELS && *fake_state->models[i].uuid)
+        i++;
+    if (i == FAKE_MODELS)
+        fake_offence("starting more than %u models", FAKE_MODELS);
+    /* One that takes too long to start may be there all the same. */
+    if (i < FAKE_MODELS && (rc == 0 || this_call.half)) {
+        snprintf(fake_state->models[i].uuid, sizeof(fake_state->models[i].uuid),
+                 "%s", model->uuid);
+        fake_state->models[i].domid = model->domid;
+    }
+    if (rc == 0) {
+        serve(model->domid);
+        *pid_r = 1000 + i;
+    }
+    return fake_leave(&this_call, rc);
+}
+
+int chaos__model_stop(const char *uuid, struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_MODEL_STOP, err);
+
+    for (unsigned i = 0; rc == 0 && i < FAKE_MODELS; i++)
+        if (strcmp(fake_state->models[i].uuid, uuid) == 0)
+            fake_state->models[i].uuid[0] = '\0';
+    return fake_leave(&this_call, rc);
+}
+
+unsigned fake_dom0_models(void)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < FAKE_MODELS; i++)
+        count += *fake_state->models[i].uuid != '\0';
+    return count;
+}
+
+const char *fake_dom0_model(void)
+{
+    for (unsigned i = 0; i < FAKE_MODELS; i++)
+        if (*fake_state->models[i].uuid)
+            return fake_state->models[i].uuid;
+    return "";
+}
+
+void fake_dom0_set_no_model(bool is_absent)
+{
+    fake_state->has_no_model = is_absent;
 }
 
 const char *fake_dom0_runs(void)

@@ -67,6 +67,13 @@ struct fake_backend {
 };
 
 /* Shared by all processes. */
+/* A program that serves directories to a domain. */
+#define FAKE_MODELS 8
+struct fake_model {
+    char uuid[40]; /* as text; "": there is none */
+    uint32_t domid;
+};
+
 struct fake_state {
     pthread_mutex_t lock;
     /* controls */
@@ -107,6 +114,8 @@ struct fake_state {
     struct fake_backend backends[FAKE_BACKENDS];
     unsigned leaving; /* back ends that have not let go yet */
     char runs[FAKE_RUNS_SIZE];
+    struct fake_model models[FAKE_MODELS];
+    bool has_no_model; /* the program is not installed */
     struct fake_tree tree;
     struct fake_hv_domain domains[CHAOS__DOMIDS];
 };

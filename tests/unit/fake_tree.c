@@ -266,6 +266,8 @@ static bool is_nobodys(const char *path)
         "/local/domain/0/backend/vif",
         "/local/domain/0/backend/vbd",
         "/local/domain/0/backend/console",
+        "/local/domain/0/backend/9pfs",
+        "/local/domain/0/device-model",
         "/libxl",
         "/vm",
         "/local/domain/0/error",

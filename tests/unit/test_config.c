@@ -477,7 +477,8 @@ static void test_ignored(void **state)
         logged, "guest.cfg:1:1: acpi=1: ignored: remove the key. chaos builds "
                 "ACPI tables for the guests that need them.\n"
                 "guest.cfg:2:3: device_model_args=[...]: ignored: remove the "
-                "key. chaos starts no device model.\n");
+                "key. chaos starts a device model for p9 alone, in its own "
+                "way.\n");
     chaos_config_free(config);
 }
 
@@ -485,7 +486,7 @@ static void test_ignored(void **state)
 static void test_neutral(void **state)
 {
     struct chaos_config *config =
-        parsed("vfb=[]; p9=[ ]; pci=[\n]; vnc=0; nestedhvm='0'; vpmu=0x0\n"
+        parsed("vfb=[]; vtpm=[ ]; pci=[\n]; vnc=0; nestedhvm='0'; vpmu=0x0\n"
                "cpuid=[]");
 
     (void)state;

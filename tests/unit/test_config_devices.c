@@ -602,6 +602,66 @@ static void test_disk_refused(void **state)
                             cases[i].what);
 }
 
+/* ------------------------------------------------------------ directories */
+
+static void test_p9_fields(void **state)
+{
+    struct chaos_config *config =
+        parsed("p9=['tag=share,path=/srv/a b,security_model=none',\n"
+               "    ' security_model=mapped-xattr, path=b,,tag=t,type=qemu,"
+               "backend=Domain-0']\n"
+               "device_model_override='/my/qemu'");
+
+    (void)state;
+    assert_int_equal(config->p9_count, 2);
+    assert_string_equal(config->p9s[0].tag, "share");
+    assert_string_equal(config->p9s[0].path, "/srv/a b");
+    assert_string_equal(config->p9s[0].security_model, "none");
+    assert_string_equal(config->p9s[1].tag, "t");
+    assert_string_equal(config->p9s[1].path, "b");
+    assert_string_equal(config->p9s[1].security_model, "mapped-xattr");
+    assert_string_equal(config->device_model, "/my/qemu");
+    chaos_config_free(config);
+}
+
+static void test_p9_refused(void **state)
+{
+    static const struct {
+        const char *item, *what;
+        int code;
+    } cases[] = {
+        { "tag=", "tag=: not a tag: write 1 to 31 bytes", CHAOS_EINVAL },
+        { "tag=12345678901234567890123456789012",
+          "tag=12345678901234567890123456789012: not a tag: write 1 to 31 "
+          "bytes",
+          CHAOS_EINVAL },
+        { "path=", "path=: empty: name a directory of dom0's", CHAOS_EINVAL },
+        { "security_model=no",
+          "security_model=no: no such security model: use none, passthrough, "
+          "mapped-xattr or mapped-file",
+          CHAOS_EINVAL },
+        { "tag=a,path=/b", "no security_model: add security_model=...",
+          CHAOS_EINVAL },
+        { "tag=a,security_model=none", "no path: add path=...", CHAOS_EINVAL },
+        { "path=/a,security_model=none", "no tag: add tag=...", CHAOS_EINVAL },
+        { "type=xen_9pfsd",
+          "type=xen_9pfsd: QEMU is the only back end: write type=qemu or "
+          "remove it",
+          CHAOS_ENOTSUP },
+        { "backend=1", "backend=1: devices come from dom0 alone: remove it",
+          CHAOS_ENOTSUP },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_item_refused("p9", cases[i].item, cases[i].code, cases[i].what);
+    assert_refused("p9=['tag=a,path=/a,security_model=none',\n"
+                   "'tag=a,path=/b,security_model=none']",
+                   CHAOS_EINVAL,
+                   "guest.cfg:2:1: p9=\"tag=a,path=/b,security_model=none\": "
+                   "directory 0 has the same tag: change or remove one");
+}
+
 /* ------------------------------------------------------------- the lists */
 
 static void test_lists(void **state)
@@ -894,6 +954,8 @@ int main(void)
         cmocka_unit_test_setup(test_disk_ignored, clear_log),
         cmocka_unit_test(test_vdevs),
         cmocka_unit_test(test_disk_refused),
+        cmocka_unit_test(test_p9_fields),
+        cmocka_unit_test(test_p9_refused),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_long_parameters),

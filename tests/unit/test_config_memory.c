@@ -51,7 +51,8 @@ static const char config_text[] =
     "name='web'; kernel='/k'; ramdisk='/r'; root='a'; extra='b'; extra+='c'\n"
     "cpus=['1','2']; uuid='7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1'\n"
     "vif=['mac=00:16:3e:00:00:01','ip=10.0.0.2,rate=1MB/s']\n"
-    "disk=['/a,,xvda,w','/b,,xvdb,r']\n";
+    "disk=['/a,,xvda,w','/b,,xvdb,r']\n"
+    "p9=['tag=a,path=/a,security_model=none']\n";
 
 /* Fails the n-th allocation of `step`, for all n, until none is left; returns
  * how many there were. */

@@ -441,6 +441,137 @@ static void restarts_with_a_name(void **state)
     assert_string_equal(node("/local/domain/$D/name", domid), "web");
 }
 
+static void lose_registry(void)
+{
+    char *path = support_path(world->run_dir, "registry");
+
+    chaos_close(world->chaos);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    world->chaos = support_open(world);
+}
+
+/* ------------------------------------------------------------ directories */
+
+static const struct expected p9_nodes[] = {
+    { "/local/domain/$D/device/9pfs/0/state", "1", "n$D,r0" },
+    { "/local/domain/$D/device/9pfs/0/tag", "share", "n$D,r0" },
+    { "/local/domain/$D/device/9pfs/0/backend",
+      "/local/domain/0/backend/9pfs/$D/0", "n$D,r0" },
+    { "/local/domain/0/backend/9pfs/$D/0/state", "2", "n0,r$D" },
+    { "/local/domain/0/backend/9pfs/$D/0/security_model", "none", "n0,r$D" },
+    { "/local/domain/0/backend/9pfs/$D/1/path", "/", "n0,r$D" },
+    { "/local/domain/$D/image/device-model-pid", NULL, "n0,r$D" },
+    { "/libxl/$D/device/9pfs/0/path", NULL, "n0" },
+    { NULL, NULL, NULL },
+};
+
+/* The first is the world's directory, by a path that is none of a restart's. */
+static const char *directories(void)
+{
+    static char text[512];
+
+    snprintf(text, sizeof(text),
+             "p9=['tag=share,path=%s/.,security_model=none',"
+             "'tag=root,path=/,security_model=passthrough']\n"
+             "on_reboot='restart'\n"
+             "uuid='" A_UUID "'\n",
+             world->directory);
+    return text;
+}
+
+static void assert_served(uint32_t domid)
+{
+    assert_nodes(p9_nodes, domid);
+    assert_string_equal(node("/local/domain/0/backend/9pfs/$D/0/path", domid),
+                        world->directory);
+    assert_int_equal(fake_dom0_models(), 1);
+    assert_string_equal(fake_dom0_model(), A_UUID);
+}
+
+static void serves_directories(void **state)
+{
+    uint32_t domid = create("pvh", directories());
+    struct chaos_guest_info *list;
+    size_t count;
+
+    (void)state;
+    assert_served(domid);
+    fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
+    must(chaos_guest_list(world->chaos, &list, &count, &err));
+    free(list);
+    assert_false(is_node("/local/domain/0/backend/9pfs/$D", domid));
+    assert_false(is_node("/local/domain/0/device-model/$D", domid));
+    must(chaos_guest_find(world->chaos, "web", &domid, &err));
+    assert_served(domid);
+    destroy(domid);
+    assert_int_equal(fake_dom0_models(), 0);
+}
+
+/* The one that has ended is kept, and not what served it. */
+static void serves_the_successor(void **state)
+{
+    const uint32_t first = create("pv", directories());
+    struct chaos_guest_info *list;
+    uint32_t second;
+    size_t count;
+
+    (void)state;
+    destroy(first);
+    second = create_with("web", "pv", world->plain_kernel,
+                         "p9=['tag=t,path=/,security_model=none']\n"
+                         "on_crash='rename-restart'\n",
+                         0);
+    fake_hv_shut_down(second, CHAOS__SHUTDOWN_CRASH);
+    must(chaos_guest_list(world->chaos, &list, &count, &err));
+    assert_int_equal(count, 3); /* dom0's is one */
+    free(list);
+    assert_int_equal(fake_dom0_models(), 1);
+    assert_false(is_node("/local/domain/0/backend/9pfs/$D", second));
+}
+
+static void what_serves_is_recovered(void **state)
+{
+    const uint32_t domid = create("pvh", directories());
+    struct chaos_recovered *list;
+    size_t count;
+
+    (void)state;
+    lose_registry();
+    must(chaos_recover(world->chaos, &list, &count, &err));
+    free(list);
+    destroy(domid);
+    assert_int_equal(fake_dom0_models(), 0);
+}
+
+static int refused(const char *kernel, const char *more)
+{
+    struct chaos_config *config =
+        support_config(world, "web", "pvh", kernel, more);
+    int rc = chaos_guest_create(world->chaos, config, 0, NULL, &err);
+
+    chaos_config_free(config);
+    return rc;
+}
+
+static void refuses_directories(void **state)
+{
+    (void)state;
+    assert_int_equal(refused(world->noxs_kernel, directories()), CHAOS_ENOTSUP);
+    assert_non_null(strstr(err.message, "noxs"));
+    assert_true(refused(world->plain_kernel,
+                        "p9=['tag=t,path=/nowhere,security_model=none']") < 0);
+    assert_non_null(strstr(err.message, "p9 t: /nowhere"));
+    assert_int_equal(refused(world->plain_kernel,
+                             "p9=['tag=t,path=/dev/null,security_model=none']"),
+                     CHAOS_EINVAL);
+    assert_non_null(strstr(err.message, "not a directory"));
+    fake_dom0_set_no_model(true);
+    assert_int_equal(refused(world->plain_kernel, directories()),
+                     CHAOS_ENOTSUP);
+    fake_dom0_set_no_model(false);
+}
+
 /* ---------------------------------------------------------------- console */
 
 static void opens_the_terminal(void **state)
@@ -473,16 +604,6 @@ static void opens_the_terminal(void **state)
 }
 
 /* --------------------------------------------------------------- recovery */
-
-static void lose_registry(void)
-{
-    char *path = support_path(world->run_dir, "registry");
-
-    chaos_close(world->chaos);
-    assert_int_equal(unlink(path), 0);
-    free(path);
-    world->chaos = support_open(world);
-}
 
 static void is_recovered(void **state)
 {
@@ -542,6 +663,8 @@ int main(void)
         TEST(publishes_names),      TEST(hides_names),
         TEST(restarts_with_a_name), TEST(opens_the_terminal),
         TEST(is_recovered),         TEST(a_published_name_is_recovered),
+        TEST(serves_directories),   TEST(serves_the_successor),
+        TEST(refuses_directories),  TEST(what_serves_is_recovered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
