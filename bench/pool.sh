@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # about: create by xl, by chaos cold and from shells, beside processes and containers
-# first: tests/lab/container
+# first: tests/lab/program container
 # lab: --icount --timeout 1500
 #
 # Runs in dom0.  Each figure is the median of a few runs, with so many guests

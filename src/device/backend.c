@@ -26,7 +26,7 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
         chaos__end_write(store, &ends[i]);
         chaos__end_watch(store, &ends[i]);
     }
-    return chaos__store_run(store, err);
+    return chaos__store_send(store, err);
 }
 
 /* The back end's own words for why it did not connect. */
@@ -271,9 +271,9 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
     struct chaos__end ends[CHAOS__ENDS_MAX];
     unsigned i, count = chaos__ends(devices, domid, ends);
     struct chaos__end *late = NULL;
-    int rc = 0;
+    int rc = chaos__store_run(store, err); /* the answers to their nodes */
 
-    if (chaos__devices_have_scripts(devices->config))
+    if (rc == 0 && chaos__devices_have_scripts(devices->config))
         rc = plug_all(store, ends, count, timeout_ms, err);
     if (rc == 0)
         rc = wait_for(store, ends, count, connect_step, timeout_ms, &late, err);

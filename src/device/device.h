@@ -97,7 +97,8 @@ int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
 int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err);
 
-/* Writes both ends' nodes: the back ends begin to connect. */
+/* Sends both ends' nodes: the back ends begin to connect.  What comes of that
+ * is told by chaos__devices_finish(). */
 int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos__devices *devices,
                            struct chaos_error *err);

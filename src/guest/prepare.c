@@ -184,7 +184,7 @@ int chaos__create_connect(struct chaos *chaos, struct chaos__slot *slot,
     int rc;
 
     if (!chaos__devices_any(shell->devices))
-        return 0;
+        return shell->noxs ? 0 : chaos__store_run(chaos->store, err);
     rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
                                BACKEND_TIMEOUT_MS, err);
     if (rc == 0)

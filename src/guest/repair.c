@@ -372,6 +372,9 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     uint32_t domid = CHAOS__NO_DOMID;
     int rc = 0, devices_rc;
 
+    /* What it was in the middle of means nothing any more. */
+    if (chaos->store)
+        chaos__store_run(chaos->store, NULL);
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);

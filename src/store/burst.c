@@ -112,7 +112,7 @@ struct chaos__request *chaos__burst_add(struct chaos__burst *burst,
 void chaos__burst_drop(struct chaos__burst *burst)
 {
     burst->first += (uint32_t)burst->count;
-    burst->count = 0;
+    burst->count = burst->sent = 0;
     burst->out_length = 0;
     burst->rc = 0;
 }
@@ -216,19 +216,39 @@ static int take_answer(struct chaos__burst *burst,
 
 /* --------------------------------------------------------------- running */
 
+/* Sends the requests up to `end` that have not been sent. */
+static int send_up_to(struct chaos__burst *burst, struct chaos__wire *wire,
+                      size_t end, struct chaos_error *err)
+{
+    const size_t begin = burst->sent;
+    size_t at, behind;
+
+    if (begin >= end)
+        return 0;
+    at = burst->requests[begin].at;
+    behind = end < burst->count ? burst->requests[end].at : burst->out_length;
+    burst->sent = end;
+    return chaos__wire_send(wire, burst->out + at, behind - at, err);
+}
+
+int chaos__burst_send(struct chaos__burst *burst, struct chaos__wire *wire,
+                      struct chaos_error *err)
+{
+    return burst->rc < 0 || burst->count > REQUESTS_AT_ONCE
+               ? 0
+               : send_up_to(burst, wire, burst->count, err);
+}
+
 /* Sends the requests from `begin` on, and takes their answers, which come in
  * that order.  The first error is told of; a broken stream ends it. */
 static int exchange(struct chaos__burst *burst, struct chaos__wire *wire,
                     size_t begin, size_t end, struct chaos_error *err)
 {
-    const size_t at = burst->requests[begin].at;
-    const size_t behind =
-        end < burst->count ? burst->requests[end].at : burst->out_length;
     struct chaos__wire_header header;
     int rc, r;
     size_t i;
 
-    rc = chaos__wire_send(wire, burst->out + at, behind - at, err);
+    rc = send_up_to(burst, wire, end, err);
     for (i = begin; i < end && !wire->is_broken; i++) {
         struct chaos_error *first = rc < 0 ? NULL : err;
 
@@ -268,7 +288,9 @@ int chaos__burst_run(struct chaos__burst *burst, struct chaos__wire *wire,
         chaos__fail_memory(err);
     else if (rc < 0)
         chaos__fail(err, rc, "XenStore: a request is too long");
-    else
+    if (rc < 0 && burst->sent > 0)
+        exchange(burst, wire, 0, burst->sent, NULL);
+    else if (rc == 0)
         rc = exchange_all(burst, wire, err);
     chaos__burst_drop(burst);
     return rc;

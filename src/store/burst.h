@@ -25,6 +25,7 @@ struct chaos__burst {
     bool has_conflict;    /* an answer was to try again; set, never cleared */
     struct chaos__request *requests;
     size_t count, requests_size;
+    size_t sent; /* of them; their answers are still to be taken */
     char *out; /* the bytes to send */
     size_t out_length, out_size;
     int rc; /* what could not be added */
@@ -39,11 +40,16 @@ struct chaos__request *chaos__burst_add(struct chaos__burst *burst,
                                         const char *path, const void *more,
                                         size_t more_length);
 
-/* Empties it; the numbers of what is in it are not used again. */
+/* Sends all, if answers can wait in xenstored for so many, and else nothing. */
+int chaos__burst_send(struct chaos__burst *burst, struct chaos__wire *wire,
+                      struct chaos_error *err);
+
+/* Empties it, when no answers are to be taken; the numbers of what is in it are
+ * not used again. */
 void chaos__burst_drop(struct chaos__burst *burst);
 
 /* Sends all, takes all answers, and empties it.  The first error is told of;
- * nothing is sent when something could not be added. */
+ * nothing more is sent when something could not be added. */
 int chaos__burst_run(struct chaos__burst *burst, struct chaos__wire *wire,
                      struct chaos_error *err);
 

@@ -168,6 +168,11 @@ int chaos__store_run(struct chaos__store *store, struct chaos_error *err)
     return chaos__burst_run(&store->burst, &store->wire, err);
 }
 
+int chaos__store_send(struct chaos__store *store, struct chaos_error *err)
+{
+    return chaos__burst_send(&store->burst, &store->wire, err);
+}
+
 /* ---------------------------------------------------------- transactions */
 
 /* A transaction's number is a decimal one, and not 0. */

@@ -5,7 +5,8 @@
  * more than what is asked.  It must not know what the nodes mean.
  *
  * An error names the path.  Values are text without NUL.  Nothing blocks but
- * chaos__store_run(), chaos__store_transact() and chaos__store_wait().
+ * chaos__store_run(), chaos__store_transact() and chaos__store_wait(), and
+ * chaos__store_send() while xenstored is busy.
  */
 #ifndef CHAOS_SRC_STORE_H
 #define CHAOS_SRC_STORE_H
@@ -87,6 +88,13 @@ int chaos__store_transact(struct chaos__store *store, chaos__store_work_fn work,
 /* Sends what is queued and takes the answers: all of them, also after one that
  * is an error; the first error is reported. */
 int chaos__store_run(struct chaos__store *store, struct chaos_error *err);
+
+/*
+ * Sends what is queued, so that it is done meanwhile; the next
+ * chaos__store_run() takes the answers, and tells of the errors.  Values are
+ * filled in by that, and must be there until then.
+ */
+int chaos__store_send(struct chaos__store *store, struct chaos_error *err);
 
 /* Forgets the events that have come: for who reads, after this, all that they
  * could tell of. */

@@ -90,7 +90,7 @@ free_kb() {
 # What XenStore, dom0's kernel and Xen have, a line for each kind.
 count() {
     # Directories of back ends that are empty are nobody's: xl removes them.
-    echo "nodes $(xenstore-ls -f | grep -cvE '^(/libxl|/vm|/local/domain/0/(error/)?(backend|error)(/[a-z]*)?) ')"
+    echo "nodes $(xenstore-ls -f | grep -cvE '^(/libxl|/vm|/local/domain/0/(device-model|(error/)?(backend|error)(/[a-z0-9]*)?)) ')"
     echo "loops $(losetup -l | wc -l)"
     echo "interfaces $(ip link | grep -c '^[0-9]')"
     echo "domains $(xl list | wc -l)"

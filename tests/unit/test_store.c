@@ -103,6 +103,66 @@ static void assert_no_event(void)
                      0);
 }
 
+/* ------------------------------------------------------- sent beforehand */
+
+static void answers_are_taken_later(void **state)
+{
+    char value[16] = "?";
+
+    (void)state;
+    chaos__store_write(store, "/local/test/a", "1");
+    chaos__store_read(store, "/local/test/a", value, sizeof(value));
+    assert_int_equal(chaos__store_send(store, &err), 0);
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_RECEIVE), 0);
+    assert_string_equal(value, "");
+    assert_int_equal(chaos__store_send(store, &err), 0);
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 1);
+    chaos__store_write(store, "/local/test/b", "2");
+    run();
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 2);
+    assert_string_equal(value, "1");
+    assert_value("/local/test/b", "2");
+}
+
+/* And its errors are told of then, once. */
+static void errors_are_told_later(void **state)
+{
+    (void)state;
+    chaos__store_introduce(store, 999, 1, 1); /* there is none */
+    chaos__store_write(store, "/local/test/a", "1");
+    assert_int_equal(chaos__store_send(store, &err), 0);
+    run_fails(CHAOS_EFAILED, "introducing domain 999");
+    assert_value("/local/test/a", "1");
+    run();
+}
+
+/* What can't be queued behind it keeps nobody from its answers. */
+static void answers_are_taken_in_any_case(void **state)
+{
+    static char path[CHAOS__STORE_PATH_MAX + 2];
+
+    (void)state;
+    memset(path, '/', sizeof(path) - 1);
+    chaos__store_write(store, "/local/test/a", "1");
+    assert_int_equal(chaos__store_send(store, &err), 0);
+    chaos__store_write(store, path, "2");
+    run_fails(CHAOS_EINVAL, "too long");
+    chaos__store_write(store, "/local/test/b", "3");
+    run();
+    assert_value("/local/test/b", "3");
+}
+
+/* More than xenstored would keep answers for wait for chaos__store_run(). */
+static void not_too_many_are_sent(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 513; i++)
+        chaos__store_write(store, "/local/test/a", "1");
+    assert_int_equal(chaos__store_send(store, &err), 0);
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 0);
+    run();
+}
+
 /* --------------------------------------------------- what xenstored says */
 
 static uint8_t speech[40000];
@@ -866,6 +926,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(one_send_for_many),
+        TEST(answers_are_taken_later),
+        TEST(errors_are_told_later),
+        TEST(answers_are_taken_in_any_case),
+        TEST(not_too_many_are_sent),
         TEST(bytes_on_the_wire),
         TEST(cuts_what_it_reads),
         TEST(what_is_absent_is_no_error),
