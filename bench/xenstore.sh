@@ -5,8 +5,7 @@
 # lab: --icount --memory 20480 --timeout 7200
 #
 # Runs in dom0.  The guest that is measured is Debian's kernel with an initramfs
-# of busybox's, one vif and one vbd, read only: a shell can't have another
-# (docs/xenstore.md).  Each figure of a command is the median of a
+# of busybox's, one vif and one vbd that it may write to.  Each figure of a command is the median of a
 # few runs; "up" is one run, from the spawn of the command until the guest has
 # said on its console that it is up.
 #
@@ -35,7 +34,7 @@ log=/var/log/xen/console/guest-new.log
 truncate -s 16M new.img
 
 disk() { # NAME
-    echo "disk = [\"format=raw,vdev=xvda,access=ro,target=$work/$1.img\"]"
+    echo "disk = [\"format=raw,vdev=xvda,access=rw,target=$work/$1.img\"]"
 }
 
 for type in pvh pv; do

@@ -20,7 +20,7 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos_error *err)
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
-    unsigned i, count = chaos__ends(devices, domid, ends);
+    unsigned i, count = chaos__ends(devices, domid, devices->of_shell, ends);
 
     for (i = 0; i < count; i++) {
         chaos__end_write(store, &ends[i]);
@@ -269,7 +269,7 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
                           struct chaos_error *err)
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
-    unsigned i, count = chaos__ends(devices, domid, ends);
+    unsigned i, count = chaos__ends(devices, domid, devices->of_shell, ends);
     struct chaos__end *late = NULL;
     int rc = chaos__store_run(store, err); /* the answers to their nodes */
 
@@ -300,7 +300,7 @@ void chaos__devices_dress(struct chaos__store *store, uint32_t domid,
                           struct chaos__devices *devices)
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
-    unsigned i, count = chaos__ends(devices, domid, ends);
+    unsigned i, count = chaos__ends(devices, domid, false, ends);
 
     for (i = 0; i < count; i++)
         chaos__end_dress(store, &ends[i]);

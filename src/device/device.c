@@ -34,6 +34,11 @@ static int find_bridge(const struct chaos__vif *vif, bool noxs,
     return 0;
 }
 
+static bool is_writable(const struct chaos__disk *disk)
+{
+    return disk->access != CHAOS__DISK_READ_ONLY;
+}
+
 static int open_block(const struct chaos__disk *disk,
                       struct chaos__block *block, struct chaos_error *err)
 {
@@ -45,8 +50,8 @@ static int open_block(const struct chaos__disk *disk,
                                                  .loop = CHAOS__LOOP_NONE };
         return 0;
     }
-    rc = chaos__dom0_disk_open(
-        disk->target, disk->access != CHAOS__DISK_READ_ONLY, &block->host, err);
+    rc = chaos__dom0_disk_open(disk->target, is_writable(disk), &block->host,
+                               err);
     return rc < 0 ? chaos__fail_within(err, rc, "disk %s", disk->vdev) : 0;
 }
 
@@ -148,6 +153,17 @@ bool chaos__devices_have_scripts(const struct chaos_config *config)
     return any;
 }
 
+static int attach_block(const struct chaos__disk *disk, bool noxs, int loop,
+                        struct chaos__block *block, struct chaos_error *err)
+{
+    if (disk->target)
+        return chaos__dom0_disk_attach(&block->host, is_writable(disk), err);
+    block->is_deferred = !noxs && is_writable(disk);
+    return block->is_deferred
+               ? 0
+               : chaos__dom0_loop_reserve(loop, &block->host, err);
+}
+
 int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err)
 {
@@ -159,12 +175,8 @@ int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
         disk = &devices->config->disks[i];
         if (*disk->script)
             continue;
-        rc = disk->target
-                 ? chaos__dom0_disk_attach(
-                       &devices->blocks[i].host,
-                       disk->access != CHAOS__DISK_READ_ONLY, err)
-                 : chaos__dom0_loop_reserve(first_loop + (int)i,
-                                            &devices->blocks[i].host, err);
+        rc = attach_block(disk, devices->noxs, first_loop + (int)i,
+                          &devices->blocks[i], err);
         if (rc < 0)
             return chaos__fail_within(err, rc, "disk %s", disk->vdev);
     }
@@ -262,6 +274,15 @@ bool chaos__devices_are_files(const struct chaos__devices *devices)
     return i == devices->block_count;
 }
 
+bool chaos__devices_any_deferred(const struct chaos__devices *devices)
+{
+    unsigned i = 0;
+
+    while (i < devices->block_count && !devices->blocks[i].is_deferred)
+        i++;
+    return i < devices->block_count;
+}
+
 bool chaos__devices_are_well(const struct chaos__devices *devices,
                              uint32_t domid)
 {
@@ -275,7 +296,8 @@ bool chaos__devices_are_well(const struct chaos__devices *devices,
             return false;
     }
     for (i = 0; i < devices->block_count; i++)
-        if (!chaos__dom0_has_device("vbd", domid, config->disks[i].vdev_number))
+        if (!devices->blocks[i].is_deferred &&
+            !chaos__dom0_has_device("vbd", domid, config->disks[i].vdev_number))
             return false;
     return true;
 }
@@ -284,8 +306,9 @@ static int bind_block(const struct chaos__disk *disk,
                       struct chaos__block *block, struct chaos_error *err)
 {
     struct chaos__dom0_geometry geometry;
-    int rc = chaos__dom0_disk_bind(&block->host,
-                                   disk->access != CHAOS__DISK_READ_ONLY, err);
+    int rc = block->is_deferred
+                 ? chaos__dom0_disk_attach(&block->host, is_writable(disk), err)
+                 : chaos__dom0_disk_bind(&block->host, is_writable(disk), err);
 
     if (rc == 0)
         rc = chaos__dom0_disk_geometry(&block->host, &geometry, err);

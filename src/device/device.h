@@ -39,6 +39,10 @@ struct chaos__block {
     struct chaos__dom0_disk host;
     uint32_t port;
     struct chaos__ring ring;
+    /* Its back end is connected when there is a file: blkback looks once, when
+     * it takes a disk, whether there is anything to flush, and a loop device
+     * without a file has nothing.  A noxs guest is told by us instead. */
+    bool is_deferred;
     /* what the back end says of it */
     uint64_t sectors; /* of 512 bytes */
     uint32_t sector_size;
@@ -47,7 +51,8 @@ struct chaos__block {
 
 struct chaos__devices {
     const struct chaos_config *config;
-    bool noxs; /* born connected */
+    bool noxs;     /* born connected */
+    bool of_shell; /* they are there, but for those that were deferred */
     unsigned net_count, block_count, p9_count;
     struct chaos__net nets[CHAOS__VIFS_MAX];
     struct chaos__block blocks[CHAOS__DISKS_MAX];
@@ -93,12 +98,13 @@ int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
                            struct chaos_error *err);
 
 /* Gets loop devices for the disks that are files; late-bound ones get those
- * from `first_loop` up that are free. */
+ * from `first_loop` up that are free, and those that are deferred none. */
 int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err);
 
 /* Sends both ends' nodes: the back ends begin to connect.  What comes of that
- * is told by chaos__devices_finish(). */
+ * is told by chaos__devices_finish().  Of a shell's devices that is done for
+ * those that were deferred. */
 int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos__devices *devices,
                            struct chaos_error *err);
@@ -151,12 +157,15 @@ void chaos__devices_remove(struct chaos__store *store, uint32_t domid);
 /* Whether all disks are files: only these can be late-bound. */
 bool chaos__devices_are_files(const struct chaos__devices *devices);
 
+bool chaos__devices_any_deferred(const struct chaos__devices *devices);
+
 /* Whether they are still what they were made for: interfaces on their bridges,
  * back ends there. */
 bool chaos__devices_are_well(const struct chaos__devices *devices,
                              uint32_t domid);
-/* Puts the disks' files under their loop devices and learns what they have.
- * CHAOS_EBUSY when somebody has taken one. */
+/* Puts the disks' files under their loop devices and learns what they have; one
+ * that was deferred gets a loop device now.  CHAOS_EBUSY when somebody has
+ * taken one. */
 int chaos__devices_bind(struct chaos__devices *devices,
                         struct chaos_error *err);
 

@@ -21,23 +21,26 @@ void chaos__end_place(struct chaos__end *end, const char *type, uint32_t domid,
 }
 
 unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
-                     struct chaos__end ends[CHAOS__ENDS_MAX])
+                     bool deferred, struct chaos__end ends[CHAOS__ENDS_MAX])
 {
     const struct chaos_config *config = devices->config;
     struct chaos__end *end = ends;
     unsigned i;
 
-    for (i = 0; i < devices->net_count; i++, end++) {
+    for (i = 0; !deferred && i < devices->net_count; i++, end++) {
         chaos__end_place(end, "vif", domid, i);
         end->vif = &config->vifs[i];
         end->net = &devices->nets[i];
     }
-    for (i = 0; i < devices->block_count; i++, end++) {
+    for (i = 0; i < devices->block_count; i++) {
+        if (devices->blocks[i].is_deferred != deferred)
+            continue;
         chaos__end_place(end, "vbd", domid, config->disks[i].vdev_number);
         end->disk = &config->disks[i];
         end->block = &devices->blocks[i];
+        end++;
     }
-    for (i = 0; i < devices->p9_count; i++, end++) {
+    for (i = 0; !deferred && i < devices->p9_count; i++, end++) {
         chaos__end_place(end, "9pfs", domid, i);
         end->p9 = &config->p9s[i];
         end->p9_path = devices->p9_paths[i];

@@ -53,9 +53,10 @@ struct chaos__end {
 /* Names the directories of a device. */
 void chaos__end_place(struct chaos__end *end, const char *type, uint32_t domid,
                       uint32_t id);
-/* All of a guest's devices; returns how many. */
+/* Those of a guest's devices that are deferred, or all others; returns how
+ * many. */
 unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
-                     struct chaos__end ends[CHAOS__ENDS_MAX]);
+                     bool deferred, struct chaos__end ends[CHAOS__ENDS_MAX]);
 
 /*
  * Queues the nodes of both ends.  The front end's come first and the back

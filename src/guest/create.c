@@ -7,6 +7,7 @@
  */
 #include "create.h"
 
+#include "devices.h"
 #include "nodes.h"
 
 #include <time.h>
@@ -52,7 +53,8 @@ static void flavor(const struct chaos_config *config,
 
 /* ------------------------------------------------------------- execute */
 
-/* A guest that speaks to XenStore finds its settings there. */
+/* A guest that speaks to XenStore finds its settings there, and so do the back
+ * ends of the disks that waited for their files. */
 static int dress_nodes(struct chaos *chaos, const struct chaos_config *config,
                        struct chaos__slot *slot, struct chaos__shell *shell,
                        struct chaos_error *err)
@@ -61,9 +63,14 @@ static int dress_nodes(struct chaos *chaos, const struct chaos_config *config,
 
     if (rc < 0)
         return rc;
+    if (chaos__devices_any_deferred(shell->devices)) {
+        chaos__devices_note_deferred(chaos->registry, slot, shell->devices);
+        slot->are_connected = 0;
+    }
     chaos__nodes_dress(chaos->store, slot, config);
     chaos__devices_dress(chaos->store, shell->domid, shell->devices);
-    return chaos__store_run(chaos->store, err);
+    return chaos__devices_connect(chaos->store, shell->domid, shell->devices,
+                                  err);
 }
 
 /* What a shell has that is the guest's to choose. */
@@ -103,7 +110,11 @@ static int fill(struct chaos *chaos, const struct chaos_config *config,
 
     if (shell->is_connected) {
         rc = dress(chaos, config, slot, shell, err);
-        return rc < 0 ? rc : chaos__shell_load(chaos->hv, shell, payload, err);
+        if (rc == 0)
+            rc = chaos__shell_load(chaos->hv, shell, payload, err);
+        return rc < 0 || shell->noxs
+                   ? rc
+                   : chaos__create_connect(chaos, slot, shell, err);
     }
     rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_CLAIMED,
                                    err);

@@ -96,8 +96,11 @@ static void fill_block(struct chaos__device *record,
         .references = { block->ring.reference },
         .frames = { block->ring.frame },
     };
-    /* A disk that waits for its file has nothing to share yet. */
-    if (!disk->target) {
+    /* A disk that waits for its file has nothing to share yet; one that is
+     * deferred has no loop device either. */
+    if (block->is_deferred) {
+        record->key[0] = record->key[1] = 0;
+    } else if (!disk->target) {
         record->key[0] = KEY_UNBOUND;
         record->key[1] = (uint64_t)block->host.loop;
     }
@@ -167,6 +170,7 @@ static void restore_net(struct chaos__net *net,
 static void restore_block(struct chaos__block *block,
                           const struct chaos__device *record)
 {
+    block->is_deferred = record->loop == CHAOS__LOOP_NONE;
     block->host.loop = record->loop;
     block->host.major = record->major;
     block->host.minor = record->minor;
@@ -182,6 +186,7 @@ bool chaos__devices_restore(struct chaos__registry *registry,
     struct chaos__device *record = NULL;
     unsigned nets = 0, blocks = 0;
 
+    devices->of_shell = true;
     while ((record = chaos__registry_next_device(registry, slot, record))) {
         if (record->kind == CHAOS__DEVICE_NET && nets < devices->net_count)
             restore_net(&devices->nets[nets++], record);
@@ -192,6 +197,25 @@ bool chaos__devices_restore(struct chaos__registry *registry,
             return false;
     }
     return nets == devices->net_count && blocks == devices->block_count;
+}
+
+void chaos__devices_note_deferred(struct chaos__registry *registry,
+                                  const struct chaos__slot *slot,
+                                  const struct chaos__devices *devices)
+{
+    struct chaos__device *record = NULL;
+    const struct chaos__block *block = devices->blocks;
+
+    while ((record = chaos__registry_next_device(registry, slot, record))) {
+        if (record->kind != CHAOS__DEVICE_BLOCK)
+            continue;
+        if (block->is_deferred) {
+            record->loop = block->host.loop;
+            record->major = block->host.major;
+            record->minor = block->host.minor;
+        }
+        block++;
+    }
 }
 
 /* --------------------------------------------------------------- rivals */

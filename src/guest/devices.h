@@ -24,6 +24,11 @@ bool chaos__devices_restore(struct chaos__registry *registry,
                             const struct chaos__slot *slot,
                             struct chaos__devices *devices);
 
+/* Records what the disks that were deferred have got since. */
+void chaos__devices_note_deferred(struct chaos__registry *registry,
+                                  const struct chaos__slot *slot,
+                                  const struct chaos__devices *devices);
+
 /* A slot that stands in the way of that: it has a MAC, a disk or the name of an
  * interface that these devices want too.  NULL when there is none. */
 struct chaos__slot *chaos__devices_rival(struct chaos__registry *registry,

@@ -57,11 +57,6 @@ const char *chaos__flavor_of(const struct chaos_config *config, bool noxs,
     for (i = 0; i < config->disk_count; i++) {
         if (*config->disks[i].script)
             return "a script= is run for its guest";
-        /* blkback says so when it takes a disk, and takes one that has no file
-         * yet for one without a cache. */
-        if (!noxs && config->disks[i].access != CHAOS__DISK_READ_ONLY)
-            return "a guest that speaks to XenStore would be told that a disk "
-                   "it writes to has nothing to flush";
         set_disk(&flavor->disks[i], &config->disks[i]);
     }
     return NULL;

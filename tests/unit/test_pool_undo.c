@@ -3,6 +3,7 @@
  * what is left is guests and shells that are whole, or nothing. */
 #include "fake_dom0.h"
 #include "fake_hv.h"
+#include "fake_store.h"
 #include "support.h"
 #include "support_calls.h"
 
@@ -26,11 +27,12 @@ static char *disk, *other_disk;
 /* What the shells are for: one of these at a time. */
 static const struct flavor {
     const char *type, *more;
-    bool devices;
+    bool devices, plain;
 } flavors[] = {
-    { "pvh", "", false },
-    { "pvh", "uuid=\"11111111-2222-3333-4444-555555555555\"\n", true },
-    { "pv", "", true },
+    { "pvh", "", false, false },
+    { "pvh", "uuid=\"11111111-2222-3333-4444-555555555555\"\n", true, false },
+    { "pv", "", true, false },
+    { "pvh", "", true, true },
 };
 
 #define FLAVORS (sizeof(flavors) / sizeof(flavors[0]))
@@ -49,7 +51,9 @@ static struct chaos_config *config_of(const char *name, const char *more,
                  "vif=['mac=00:16:3e:01:02:%02x']\n"
                  "disk=['%s,raw,xvda,w']\n",
                  *name, path);
-    return support_config(world, name, flavor->type, world->noxs_kernel, text);
+    return support_config(
+        world, name, flavor->type,
+        flavor->plain ? world->plain_kernel : world->noxs_kernel, text);
 }
 
 /* ------------------------------------------------------------- operations */
@@ -140,13 +144,34 @@ static void broken(const struct operation *operation, unsigned n,
              flavor->devices ? " with devices" : "", n, how, what);
 }
 
+/* A back end that waits for its guest. */
+static bool waits(const char *device, uint32_t domid)
+{
+    char path[64], state[8];
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/%.3s/%u/%s/state",
+             device, domid, device + 4);
+    return fake_store_look(path, state, sizeof(state)) &&
+           strcmp(state, "2") == 0;
+}
+
+/* A stock guest's back ends wait for it, and that of a disk which it writes to
+ * has not been there for the shell. */
+static bool has_back_ends(const struct chaos_guest_info *info)
+{
+    if (!flavor->devices || !flavor->plain)
+        return fake_backend_count(info->domid) == (flavor->devices ? 2 : 0);
+    return waits("vif/0", info->domid) &&
+           waits("vbd/51712", info->domid) == !info->is_shell;
+}
+
 /* A guest or a shell: memory, back ends, and something to run or not yet. */
 static bool is_whole(const struct chaos_guest_info *info)
 {
     struct fake_hv_domain domain = fake_hv_domain(info->domid);
 
-    return fake_backend_count(info->domid) == (flavor->devices ? 2 : 0) &&
-           domain.pages == 1024 && domain.paused == info->is_shell &&
+    return has_back_ends(info) && domain.pages == 1024 &&
+           domain.paused == info->is_shell &&
            domain.has_entry == !info->is_shell;
 }
 

@@ -9,6 +9,7 @@
 #include "dom0/dom0.h"
 #include "hv/hv.h"
 
+#include <chaos/device.h>
 #include <chaos/pool.h>
 #include <chaos/recover.h>
 
@@ -344,6 +345,59 @@ static void takes_shells_with_a_uuid(void **state)
     assert_string_equal(node("/vm/" A_UUID "/name", 1), "web");
 }
 
+/* blkback takes a disk that is written to when it has its file: only then does
+ * it know that there is something to flush. */
+static void connects_writable_disks_late(void **state)
+{
+    static const struct expected late[] = {
+        { "/local/domain/$D/device/vbd/51712/state", "1", "n$D,r0" },
+        { "/local/domain/0/backend/vbd/$D/51712/mode", "w", "n0,r$D" },
+        { "/local/domain/0/backend/vbd/$D/51712/state", "2", "n0,r$D" },
+        { "/local/domain/0/backend/vbd/$D/51712/params", NULL, "n0,r$D" },
+        { "/local/domain/0/backend/vbd/$D/51728/mode", "r", "n0,r$D" },
+        { NULL, NULL, NULL },
+    };
+    char more[512];
+    struct chaos_config *config;
+    char name[CHAOS_POOL_NAME_MAX + 1];
+    struct chaos_device_info *list;
+    uint32_t domid;
+    size_t count;
+
+    (void)state;
+    snprintf(more, sizeof(more),
+             "vif=['']\ndisk=['%s,raw,xvda,w','%s,raw,xvdb,r']\n", disk,
+             world->ramdisk);
+    config = support_config(world, "web", "pv", world->plain_kernel, more);
+    must(chaos_pool_add(world->chaos, config, NULL, name, &err));
+    must(chaos_pool_set(world->chaos, name, 1, 0, &err));
+    must(chaos_pool_fill(world->chaos, name, 0, &err));
+    assert_string_equal(node("/local/domain/0/backend/vif/$D/0/state", 1), "2");
+    assert_true(is_node("/local/domain/0/backend/vbd/$D/51728", 1));
+    assert_false(is_node("/local/domain/0/backend/vbd/$D/51712", 1));
+    assert_int_equal(fake_dom0_loops(), 1);
+
+    fake_hv_reset_counts();
+    must(chaos_guest_create(world->chaos, config, 0, &domid, &err));
+    chaos_config_free(config);
+    assert_int_equal(domid, 1);
+    assert_int_equal(fake_hv_count(FAKE_HV_DOMAIN_CREATE), 0);
+    assert_nodes(late, domid);
+    assert_string_equal(
+        node("/local/domain/0/backend/vbd/$D/51712/params", domid), disk);
+    assert_int_equal(fake_dom0_loops(), 2);
+    /* What is recorded is what was connected. */
+    must(chaos_guest_devices(world->chaos, domid, 0, &list, &count, &err));
+    assert_int_equal(count, 3);
+    assert_true(list[1].loop >= 0 && list[1].loop < CHAOS__LOOP_SHELLS);
+    assert_true(list[2].loop >= CHAOS__LOOP_SHELLS);
+    assert_string_equal(node("/local/domain/0/backend/vbd/$D/51712/"
+                             "physical-device-path",
+                             domid),
+                        fill_in("/dev/loop$D", (uint32_t)list[1].loop));
+    free(list);
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static void asks_by_node(void **state)
@@ -656,15 +710,25 @@ static void a_published_name_is_recovered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(lays_out_pvh),         TEST(lays_out_pv),
-        TEST(tells_what_pv_boots),  TEST(speaks_as_it_is_told),
-        TEST(takes_shells),         TEST(takes_shells_with_a_uuid),
-        TEST(asks_by_node),         TEST(renames_in_xenstore),
-        TEST(publishes_names),      TEST(hides_names),
-        TEST(restarts_with_a_name), TEST(opens_the_terminal),
-        TEST(is_recovered),         TEST(a_published_name_is_recovered),
-        TEST(serves_directories),   TEST(serves_the_successor),
-        TEST(refuses_directories),  TEST(what_serves_is_recovered),
+        TEST(lays_out_pvh),
+        TEST(lays_out_pv),
+        TEST(tells_what_pv_boots),
+        TEST(speaks_as_it_is_told),
+        TEST(takes_shells),
+        TEST(takes_shells_with_a_uuid),
+        TEST(connects_writable_disks_late),
+        TEST(asks_by_node),
+        TEST(renames_in_xenstore),
+        TEST(publishes_names),
+        TEST(hides_names),
+        TEST(restarts_with_a_name),
+        TEST(opens_the_terminal),
+        TEST(is_recovered),
+        TEST(a_published_name_is_recovered),
+        TEST(serves_directories),
+        TEST(serves_the_successor),
+        TEST(refuses_directories),
+        TEST(what_serves_is_recovered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

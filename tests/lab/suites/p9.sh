@@ -91,7 +91,8 @@ xl_destroys() { # TYPE
 same_nodes() { # TYPE
     local tool
     for tool in xl chaos; do
-        start $tool "$1" && served || return
+        start $tool "$1" && served ||
+            { tail /var/log/xen/qemu-dm-linux.log; return 1; }
         local domid
         domid=$(xl domid linux)
         xenstore-ls -f | grep 9pfs | sed -e "s|/$domid/|/D/|g" -e "s|= \"$domid\"|= \"D\"|" |
@@ -117,7 +118,7 @@ killed() {
         chaos domid linux >/dev/null 2>&1 && chaos destroy linux
         until_true 10 eval '! pgrep -f -- -xen-domid' || return
     done
-    same_again 15
+    same_again 15 || { xenstore-ls -f; return 1; }
 }
 
 refuses() {

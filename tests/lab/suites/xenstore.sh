@@ -87,17 +87,20 @@ console() { # TYPE
 # Two guests take what a pool has, one after the other.
 from_a_shell() { # TYPE
     local vif='vif = ["bridge=xenbr0"]'
-    local disk="disk = [\"format=raw,vdev=xvda,access=ro,target=$work/disk.img\"]"
+    local path=/local/domain/0/backend/vbd
+    local disks="disk = [\"format=raw,vdev=xvda,access=rw,target=$work/disk.img\",
+\"format=raw,vdev=xvdb,access=ro,target=$work/read.img\"]"
+    truncate -s 1M read.img
     count >before
-    linux "$1" "$vif" >linux.cfg
-    exits 1 'nothing to flush' chaos pool fill -n 1 linux.cfg || return
-    linux "$1" "$vif" "$disk" >linux.cfg
+    linux "$1" "$vif" "$disks" >linux.cfg
     chaos pool fill -n 2 linux.cfg >/dev/null || return
     xl list # shells are introduced and have no name
     rm -f $console_log
     chaos create -v linux.cfg --no-refill 2>said || { cat said; return 1; }
     grep 'takes a shell' said && says 'guest: up' &&
-        grep -q 'guest: xvda 32768 sectors' $console_log && answers &&
+        grep -q 'guest: xvda 32768 sectors' $console_log &&
+        grep -q 'guest: xvdb 2048 sectors' $console_log && answers || return
+    [ "$(xenstore-read $path/"$(chaos domid linux)"/51712/feature-flush-cache)" = 1 ] &&
         chaos shutdown --wait --timeout 40 linux || return
     rm -f $console_log
     uuid=7c1f6d3e-2b0a-4f55-9e1d-5a0c8b64e2f1
