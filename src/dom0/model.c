@@ -21,6 +21,8 @@
 #define KILL_TIMEOUT_MS 1000
 
 #define LOG "/var/log/xen/qemu-dm-%s.log" /* as libxl's */
+#define EXEC_TIMEOUT_US 2000000
+#define EXEC_LOOK_US 20000
 #define COMMAND_SIZE 4096
 
 /* ---------------------------------------------------------------- finding */
@@ -167,7 +169,7 @@ static bool end(pid_t pid, const char *uuid)
     return is_over;
 }
 
-int chaos__model_stop(const char *uuid, struct chaos_error *err)
+static int end_all(const char *uuid, struct chaos_error *err)
 {
     DIR *processes = opendir("/proc");
     pid_t pid;
@@ -180,5 +182,18 @@ int chaos__model_stop(const char *uuid, struct chaos_error *err)
             rc = chaos__fail(err, CHAOS_EBUSY, "QEMU (process %d) does not end",
                              (int)pid);
     closedir(processes);
+    return rc;
+}
+
+int chaos__model_stop(const char *uuid, bool is_starting,
+                      struct chaos_error *err)
+{
+    int64_t until_us = chaos__now_us() + EXEC_TIMEOUT_US;
+    int rc = end_all(uuid, err);
+
+    while (is_starting && rc == 0 && chaos__now_us() < until_us) {
+        chaos__sleep_us(EXEC_LOOK_US);
+        rc = end_all(uuid, err);
+    }
     return rc;
 }

@@ -11,6 +11,7 @@
 
 #include "error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Where it is: `wanted`, or if that is NULL where Xen's packages have it; valid
@@ -33,8 +34,13 @@ struct chaos__model {
 int chaos__model_start(const struct chaos__model *model, uint32_t *pid_r,
                        struct chaos_error *err);
 
-/* Ends all that were started for a guest, and waits until they have ended, 3 s
- * at most: CHAOS_EBUSY when one does not.  None is no error. */
-int chaos__model_stop(const char *uuid, struct chaos_error *err);
+/*
+ * Ends all that were started for a guest, and waits until they have ended, 3 s
+ * at most: CHAOS_EBUSY when one does not.  None is no error.  `is_starting`:
+ * whoever started one may have died before it could be found, amid exec(), so
+ * that it is looked for a while (2 s).
+ */
+int chaos__model_stop(const char *uuid, bool is_starting,
+                      struct chaos_error *err);
 
 #endif

@@ -249,7 +249,7 @@ int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
     slot->store_port = (uint32_t)strtoul(numbers[1], NULL, 10);
     slot->console_frame = strtoull(numbers[2], NULL, 10);
     slot->console_port = (uint32_t)strtoul(numbers[3], NULL, 10);
-    slot->has_model = *numbers[4] != '\0';
+    slot->model = *numbers[4] ? CHAOS__MODEL_STARTED : CHAOS__MODEL_NONE;
     return 0;
 }
 
@@ -268,7 +268,7 @@ void chaos__nodes_publish(struct chaos__store *store,
 static void remove_model(struct chaos__store *store,
                          const struct chaos__slot *slot)
 {
-    if (!slot->has_model)
+    if (slot->model == CHAOS__MODEL_NONE)
         return;
     chaos__store_remove(store, path(BACKEND_P9 "/%u", slot->domid).text);
     chaos__store_remove(

@@ -128,6 +128,7 @@ static int start_model(struct chaos *chaos, const struct chaos_config *config,
         return rc;
     chaos__uuid_format(slot->uuid, uuid);
     rc = chaos__model_start(&model, &pid, err);
+    slot->model = CHAOS__MODEL_STARTED;
     if (rc < 0)
         return rc;
     chaos__nodes_set_model(chaos->store, slot->domid, pid);
@@ -152,7 +153,8 @@ static int connect_devices(struct chaos *chaos,
     if (rc < 0)
         return rc;
     announce_scripts(chaos, config, slot);
-    slot->has_model = config->p9_count > 0;
+    slot->model =
+        config->p9_count > 0 ? CHAOS__MODEL_STARTING : CHAOS__MODEL_NONE;
     if (!shell->noxs)
         queue_nodes(chaos, config, slot, shell);
     rc =

@@ -149,11 +149,11 @@ static int stop_model(const struct chaos__slot *slot, struct chaos_error *err)
 {
     char uuid[CHAOS__UUID_TEXT_MAX];
 
-    if (!slot->has_model)
+    if (slot->model == CHAOS__MODEL_NONE)
         return 0;
     chaos__uuid_format(slot->has_shell_uuid ? slot->shell_uuid : slot->uuid,
                        uuid);
-    return chaos__model_stop(uuid, err);
+    return chaos__model_stop(uuid, slot->model == CHAOS__MODEL_STARTING, err);
 }
 
 /* Takes the devices away, so that the back ends let go of the domain, or what
@@ -299,7 +299,7 @@ int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
         rc = remove_devices(chaos, slot, false, err);
     if (rc < 0)
         return rc;
-    slot->has_model = 0;
+    slot->model = CHAOS__MODEL_NONE;
     return chaos__registry_drop_devices(chaos->registry, slot, err);
 }
 

@@ -143,7 +143,7 @@ static int finish_aside(struct chaos *chaos, struct chaos__slot *slot,
 {
     int rc = 0;
 
-    if (slot->first_device || slot->has_model ||
+    if (slot->first_device || slot->model ||
         (slot->has_shell_uuid && chaos__has_nodes(slot)))
         rc = chaos__take_devices_away(chaos, slot, err);
     if (rc == 0 && slot->has_shell_uuid)

@@ -50,6 +50,13 @@ enum chaos__renaming {
     CHAOS__PUTTING_ASIDE, /* with another UUID, too */
 };
 
+/* The program that serves directories to a guest. */
+enum chaos__slot_model {
+    CHAOS__MODEL_NONE,
+    CHAOS__MODEL_STARTING,
+    CHAOS__MODEL_STARTED, /* it can be found, if it is still there */
+};
+
 /* One guest or shell, in shared memory.  Fields above the line belong to the
  * registry and change through its functions alone. */
 struct chaos__slot {
@@ -97,7 +104,7 @@ struct chaos__slot {
     uint32_t ended_domid;  /* DUE: of the domain that has ended */
     /* DUE: that domain's UUID; while it is put aside: the one that it gets. */
     uint8_t other_uuid[CHAOS__SLOT_UUID_SIZE];
-    uint32_t has_model; /* a program of dom0's may run for it */
+    uint32_t model; /* enum chaos__slot_model */
     uint8_t reserved[16];
 };
 

@@ -120,10 +120,13 @@ int chaos__model_start(const struct chaos__model *model, uint32_t *pid_r,
     return fake_leave(&this_call, rc);
 }
 
-int chaos__model_stop(const char *uuid, struct chaos_error *err)
+int chaos__model_stop(const char *uuid, bool is_starting,
+                      struct chaos_error *err)
 {
     struct fake_call this_call;
     int rc = fake_enter(&this_call, FAKE_HV_MODEL_STOP, err);
+
+    (void)is_starting;
 
     for (unsigned i = 0; rc == 0 && i < FAKE_MODELS; i++)
         if (strcmp(fake_state->models[i].uuid, uuid) == 0)

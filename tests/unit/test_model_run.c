@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -83,11 +84,11 @@ static void ends_what_was_started(void **state)
     a = start(A_UUID);
     b = start(B_UUID);
     assert_true(a && b && a != b && is_running(a) && is_running(b));
-    assert_int_equal(chaos__model_stop(A_UUID, &err), 0);
+    assert_int_equal(chaos__model_stop(A_UUID, false, &err), 0);
     assert_false(is_running(a));
     assert_true(is_running(b));
-    assert_int_equal(chaos__model_stop(A_UUID, &err), 0);
-    assert_int_equal(chaos__model_stop(B_UUID, &err), 0);
+    assert_int_equal(chaos__model_stop(A_UUID, false, &err), 0);
+    assert_int_equal(chaos__model_stop(B_UUID, false, &err), 0);
     assert_false(is_running(b));
 }
 
@@ -98,8 +99,27 @@ static void kills_what_does_not_listen(void **state)
     (void)state;
     write_program(head, "trap '' TERM\n" STAYS);
     pid = start(A_UUID);
-    assert_int_equal(chaos__model_stop(A_UUID, &err), 0);
+    assert_int_equal(chaos__model_stop(A_UUID, false, &err), 0);
     assert_false(is_running(pid));
+}
+
+/* Its starter has died, and it has not been seen yet. */
+static void finds_what_comes_late(void **state)
+{
+    pid_t child;
+
+    (void)state;
+    write_program("#!/bin/sh\n", "while :; do sleep 0.05; done\n");
+    child = fork();
+    if (child == 0) {
+        usleep(300000);
+        execl(program, program, "-uuid", A_UUID, NULL);
+        _exit(1);
+    }
+    assert_int_equal(chaos__model_stop(A_UUID, false, &err), 0);
+    assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+    assert_int_equal(chaos__model_stop(A_UUID, true, &err), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 static void tells_why_it_did_not_start(void **state)
@@ -139,8 +159,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    chaos__model_stop(A_UUID, NULL);
-    chaos__model_stop(B_UUID, NULL);
+    chaos__model_stop(A_UUID, false, NULL);
+    chaos__model_stop(B_UUID, false, NULL);
     unlink(program);
     return rmdir(directory);
 }
@@ -150,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_what_was_started),
         cmocka_unit_test(kills_what_does_not_listen),
+        cmocka_unit_test(finds_what_comes_late),
         cmocka_unit_test(tells_why_it_did_not_start),
         cmocka_unit_test(says_where_it_looked),
     };
