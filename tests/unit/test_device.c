@@ -610,11 +610,18 @@ static void back_end_does_nothing(void **state)
 
     (void)state;
     for (type = 0; type < FAKE_BACKEND_TYPES; type++) {
-        const char *why = type == FAKE_VIF ? "vif 0" : "vbd 51712";
+        const char *name = type == FAKE_VIF ? "vif 0" : "vbd 51712";
+        char why[96];
 
         fake_backend_set_mood(type, FAKE_BACKEND_SILENT);
+        snprintf(why, sizeof(why),
+                 "%s: dom0's kernel does not see the device in XenStore; if "
+                 "xenstored",
+                 name);
         refused(vif_and_vbd, CHAOS_ETIMEDOUT, why);
         fake_backend_set_mood(type, FAKE_BACKEND_STUCK);
+        snprintf(why, sizeof(why), "%s: the back end did not connect in time",
+                 name);
         refused(vif_and_vbd, CHAOS_ETIMEDOUT, why);
         fake_backend_set_mood(type, FAKE_BACKEND_WILLING);
     }
