@@ -87,7 +87,7 @@ static const char *devices(const char *more)
     static char text[1024];
 
     snprintf(text, sizeof(text),
-             "vif=['mac=" MAC ",ip=10.1.2.3,rate=1MB/s']\n"
+             "vif=['mac=" MAC ",ip=10.1.2.3,rate=1MB/s,mtu=1400']\n"
              "disk=['%s,raw,xvda,r']\n%s",
              disk, more);
     return text;
@@ -201,7 +201,11 @@ static const struct expected device_nodes[] = {
     { "/local/domain/0/backend/vif/$D/0/ip", "10.1.2.3", "n0,r$D" },
     { "/local/domain/0/backend/vif/$D/0/hotplug-status", "connected",
       "n0,r$D" },
+    { "/local/domain/0/backend/vif/$D/0/mtu", "1400", "n0,r$D" },
+    { "/local/domain/0/backend/vif/$D/0/rate", "50000,50000", "n0,r$D" },
     { "/libxl/$D/device/vif/0/mac", MAC, "n0" },
+    { "/libxl/$D/device/vif/0/mtu", "1400", "n0" },
+    { "/libxl/$D/device/vif/0/rate", "50000,50000", "n0" },
     { "/local/domain/$D/device/vbd/51712/state", "1", "n$D,r0" },
     { "/local/domain/$D/device/vbd/51712/virtual-device", "51712", "n$D,r0" },
     { "/local/domain/0/backend/vbd/$D/51712/mode", "r", "n0,r$D" },
