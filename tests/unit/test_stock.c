@@ -12,6 +12,7 @@
 #include <chaos/pool.h>
 #include <chaos/recover.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -445,7 +446,8 @@ static void restarts_with_a_name(void **state)
     assert_string_equal(node("/local/domain/$D/name", domid), "web");
 }
 
-/* --------------------------------------------- xenstored does not answer */
+/* ------------------------------------- xenstored refuses, or does not answer
+ */
 
 static int try_create(void)
 {
@@ -455,6 +457,26 @@ static int try_create(void)
 
     chaos_config_free(config);
     return rc;
+}
+
+/* Whichever node it is that would be one too many. */
+static void is_undone_at_the_quota(void **state)
+{
+    unsigned n;
+
+    (void)state;
+    for (n = 1;; n++) {
+        fake_store_refuse_at(n, EDQUOT);
+        if (try_create() == 0)
+            break;
+        assert_int_equal(err.code, CHAOS_EFAILED);
+        assert_non_null(strstr(err.message, "creating web: XenStore: "));
+        assert_non_null(strstr(err.message, ": EQUOTA: xenstored lets"));
+        assert_int_equal(support_count_slots(world), 0);
+        assert_int_equal(fake_dom0_loops(), 0);
+    }
+    fake_store_refuse_at(0, 0);
+    assert_in_range(n, 100, 200); /* as many as it writes */
 }
 
 /* What can't be undone before it answers again is, by then. */
@@ -575,6 +597,7 @@ int main(void)
         TEST(takes_shells),
         TEST(takes_shells_with_a_uuid),
         TEST(asks_by_node),
+        TEST(is_undone_at_the_quota),
         TEST(is_undone_when_the_store_answers),
         TEST(renames_in_xenstore),
         TEST(publishes_names),
