@@ -45,6 +45,19 @@ static int fail_backend(struct chaos__store *store,
                        end->id, what, *said ? ": " : "", said);
 }
 
+/* One that has not done in time what it should. */
+static int fail_late(struct chaos__store *store, const struct chaos__end *end,
+                     const char *what, struct chaos_error *err)
+{
+    if (chaos__dom0_has_device(end->type, end->domid, end->id))
+        return fail_backend(store, end, what, CHAOS_ETIMEDOUT, err);
+    return chaos__fail(err, CHAOS_ETIMEDOUT,
+                       "%s %u: dom0's kernel does not see the device in "
+                       "XenStore; if xenstored has been started again, reboot "
+                       "the host: the kernel watches the old one's nodes",
+                       end->type, end->id);
+}
+
 /* ------------------------------------------------- waiting for back ends */
 
 /* What is waited for: looks at a back end whose state has been read, and says
@@ -231,8 +244,7 @@ static int plug_all(struct chaos__store *store, struct chaos__end *ends,
         ends[i].is_done = !*chaos__end_script(&ends[i]);
     rc = wait_for(store, ends, count, waits_step, timeout_ms, &late, err);
     if (rc == 0 && late)
-        rc = fail_backend(store, late, "did not start in time", CHAOS_ETIMEDOUT,
-                          err);
+        rc = fail_late(store, late, "did not start in time", err);
     for (i = 0; rc == 0 && i < count; i++)
         if (*chaos__end_script(&ends[i]))
             rc = plug(store, &ends[i], err);
@@ -278,8 +290,7 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
     if (rc == 0)
         rc = wait_for(store, ends, count, connect_step, timeout_ms, &late, err);
     if (rc == 0 && late)
-        rc = fail_backend(store, late, "did not connect in time",
-                          CHAOS_ETIMEDOUT, err);
+        rc = fail_late(store, late, "did not connect in time", err);
     unwatch(store, ends, count);
     /* What a disk can do is the guest's to find out, if it can. */
     for (i = 0; rc == 0 && i < count; i++)

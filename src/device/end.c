@@ -69,12 +69,13 @@ static void set_mac(struct chaos__store *store, const struct chaos__end *end,
                           mac[2], mac[3], mac[4], mac[5]);
 }
 
-static void set_rate(struct chaos__store *store, const struct chaos__end *end)
+static void set_rate(struct chaos__store *store, const struct chaos__end *end,
+                     const char *directory)
 {
     const struct chaos__vif *vif = end->vif;
 
     if (vif->rate_bytes)
-        chaos__store_set_text(store, end->back, "rate", "%" PRIu64 ",%" PRIu32,
+        chaos__store_set_text(store, directory, "rate", "%" PRIu64 ",%" PRIu32,
                               vif->rate_bytes, vif->rate_interval_us);
 }
 
@@ -146,7 +147,7 @@ static void write_noxs_vif(struct chaos__store *store,
     chaos__store_set_number(store, end->back, "handle", end->id);
     chaos__store_set(store, end->back, "bridge", end->vif->bridge);
     set_mac(store, end, end->back);
-    set_rate(store, end);
+    set_rate(store, end, end->back);
     /* netback insists on a script; what one does is done by us. */
     chaos__store_set(store, end->back, "script",
                      *end->vif->script ? end->vif->script : "chaos");
@@ -257,8 +258,11 @@ static void write_stock_vif(struct chaos__store *store,
     set_both(store, end, "type", "vif");
     if (*end->vif->name)
         set_both(store, end, "vifname", end->vif->name);
+    if (end->vif->mtu) /* a script goes by it */
+        set_both_number(store, end, "mtu", end->vif->mtu);
     set_ip(store, end);
-    set_rate(store, end);
+    set_rate(store, end, end->back);
+    set_rate(store, end, end->libxl);
     set_plugged(store, end);
     chaos__store_set(store, end->libxl, "hotplug-status", "");
 }

@@ -73,6 +73,28 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
     return rc;
 }
 
+/* The kernel's own users of a device keep it from being opened like this. */
+int chaos__dom0_disk_is_free(const struct chaos__dom0_disk *disk,
+                             const char *path, struct chaos_error *err)
+{
+    char again[32];
+    int fd;
+
+    snprintf(again, sizeof(again), "/proc/self/fd/%d", disk->fd);
+    fd = open(again, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0) {
+        close(fd);
+        return 0;
+    }
+    if (errno == EBUSY)
+        return chaos__fail(err, CHAOS_EBUSY,
+                           "%s: in use in dom0, where it is mounted or part of "
+                           "another device; a guest that writes to it as well "
+                           "would destroy what is on it",
+                           path);
+    return chaos__fail_errno(err, errno, "%s: opening it once more", path);
+}
+
 static int fail_loop(struct chaos_error *err)
 {
     return chaos__fail_errno(err, errno,

@@ -59,6 +59,11 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
                           struct chaos__dom0_disk *disk_r,
                           struct chaos_error *err);
 
+/* CHAOS_EBUSY: dom0's kernel has a block device for itself, as one that is
+ * mounted, swapped to, or part of another. */
+int chaos__dom0_disk_is_free(const struct chaos__dom0_disk *disk,
+                             const char *path, struct chaos_error *err);
+
 /* Puts a loop device over a file, with direct I/O if it can have that.  The
  * kernel removes it when nobody has it open any more, the disk closed. */
 int chaos__dom0_disk_attach(struct chaos__dom0_disk *disk, bool is_writable,

@@ -74,12 +74,21 @@ static const struct question *question_for(enum chaos_guest_end how)
     return NULL;
 }
 
-static int ask_by_store(struct chaos *chaos, const struct chaos__slot *slot,
+static int ask_by_store(struct chaos *chaos, struct chaos__slot *slot,
                         const char *word, struct chaos_error *err)
 {
+    struct chaos__hv_domain domain;
     int rc = chaos__store_ready(chaos, err);
 
-    return rc < 0 ? rc : chaos__nodes_ask(chaos->store, slot, word, err);
+    if (rc == 0)
+        rc = chaos__nodes_ask(chaos->store, slot, word, err);
+    if (rc != CHAOS_ENOGUEST ||
+        chaos__guest_look(chaos, slot, &domain, NULL) < 0)
+        return rc;
+    return chaos__fail(err, CHAOS_EFAILED,
+                       "guest %s runs, and XenStore does not know it: has "
+                       "xenstored been started again? chaos destroy ends it",
+                       slot->name);
 }
 
 static int ask_by_page(struct chaos *chaos, const struct chaos__slot *slot,

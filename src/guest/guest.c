@@ -54,6 +54,12 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
                          "domain %u is a shell, which waits for a guest; chaos "
                          "pool drain destroys those",
                          slot->domid);
+    } else if (slot->state == CHAOS__SLOT_DYING) {
+        rc = chaos__fail(err, CHAOS_EBUSY,
+                         "guest %s is being destroyed by process %u, unless "
+                         "that could not be done; chaos list tries again, and "
+                         "says why",
+                         slot->name, slot->owner_pid);
     } else if (slot->state != CHAOS__SLOT_RUNNING) {
         rc = chaos__fail(err, CHAOS_EBUSY,
                          "guest %s: process %u is working on it; try again",

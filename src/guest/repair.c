@@ -452,9 +452,9 @@ void chaos__repair(struct chaos *chaos)
         }
         domid = slot->domid;
         chaos__log(chaos, CHAOS_LOG_WARNING,
-                   "%s (domain %d): process %u died while working on it; "
+                   "%s (domain %d): process %u has left it half done; "
                    "undoing that",
-                   *slot->name ? slot->name : "a shell", (int)domid,
+                   *slot->name ? slot->name : "a domain", (int)domid,
                    slot->owner_pid);
         if (slot->dumps > 0)
             chaos__dump_core(chaos, slot, NULL);

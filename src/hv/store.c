@@ -54,42 +54,38 @@ static int connect_socket(void)
     return -1;
 }
 
-/* The socket is there wherever xenstored runs in dom0. */
+/* The socket is there wherever xenstored runs in dom0, also when it has died.
+ */
 static int connect_any(bool *is_device_r)
 {
     int fd = connect_socket();
 
-    *is_device_r = false;
-    if (fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED))
-        return fd;
-    *is_device_r = true;
-    return open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    *is_device_r = fd < 0 && errno == ENOENT;
+    return *is_device_r ? open(DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK) : fd;
 }
 
-int chaos__hv_store_open(struct chaos__hv *hv, struct chaos__hv_store **store_r,
-                         struct chaos_error *err)
+static int fail_open(int errnum, struct chaos_error *err)
 {
-    struct chaos__hv_store *store = calloc(1, sizeof(*store));
-
-    (void)hv;
-    if (!store)
-        return chaos__fail_memory(err);
-    store->fd = connect_any(&store->is_device);
-    if (store->fd < 0) {
-        free(store);
+    if (errnum == EAGAIN)
+        return chaos__fail(err, CHAOS_ETIMEDOUT,
+                           "XenStore takes no connections (" SOCKET
+                           "); is xenstored stuck?");
+    if (errnum == ECONNREFUSED)
         return chaos__fail(err, CHAOS_EFAILED,
-                           "opening XenStore: %s: %s; is xenstored running?",
-                           SOCKET, chaos__errno_text(errno));
-    }
-    *store_r = store;
-    return 0;
+                           "XenStore is not there: nobody listens at " SOCKET
+                           ", xenstored has died; the host needs a reboot, as "
+                           "dom0's back ends do not find a new xenstored");
+    return chaos__fail(err, CHAOS_EFAILED,
+                       "opening XenStore: %s: %s; is xenstored running?",
+                       SOCKET, chaos__errno_text(errnum));
 }
 
 void chaos__hv_store_close(struct chaos__hv_store *store)
 {
     if (!store)
         return;
-    close(store->fd);
+    if (store->fd >= 0)
+        close(store->fd);
     free(store->pending);
     free(store);
 }
@@ -296,7 +292,46 @@ static size_t take_pending(struct chaos__hv_store *store, void *buffer,
     return size;
 }
 
+/*
+ * Whether anybody answers at all.  Who asks for a watch when nobody does waits
+ * inside the kernel for ever, and no signal ends that; of other requests the
+ * answer can be given up.
+ */
+static int greet(struct chaos__hv_store *store, struct chaos_error *err)
+{
+    const struct xsd_sockmsg header = { .type = XS_READ, .len = 2 };
+    uint8_t request[sizeof(header) + 2] = { 0 };
+    int rc;
+
+    memcpy(request, &header, sizeof(header));
+    request[sizeof(header)] = '/';
+    rc = send_one_by_one(store, request, sizeof(request), err);
+    store->pending_size = 0; /* whatever the answer is */
+    return rc;
+}
+
 /* ----------------------------------------------------------------- either */
+
+int chaos__hv_store_open(struct chaos__hv *hv, struct chaos__hv_store **store_r,
+                         struct chaos_error *err)
+{
+    struct chaos__hv_store *store = calloc(1, sizeof(*store));
+    int rc = 0;
+
+    (void)hv;
+    if (!store)
+        return chaos__fail_memory(err);
+    store->fd = connect_any(&store->is_device);
+    if (store->fd < 0)
+        rc = fail_open(errno, err);
+    else if (store->is_device)
+        rc = greet(store, err);
+    if (rc < 0)
+        chaos__hv_store_close(store);
+    else
+        *store_r = store;
+    return rc;
+}
 
 int chaos__hv_store_send(struct chaos__hv_store *store, const void *bytes,
                          size_t size, struct chaos_error *err)

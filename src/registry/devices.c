@@ -231,7 +231,8 @@ static int add(struct chaos__registry *registry, struct chaos__slot *slot,
 
 static const char *nameless(const struct chaos__slot *slot)
 {
-    return slot->state == CHAOS__SLOT_LINGERING
+    return slot->state == CHAOS__SLOT_LINGERING ||
+                   slot->state == CHAOS__SLOT_DYING
                ? "a guest that was destroyed, and whose back end has not let "
                  "go yet,"
                : "a shell";

@@ -307,6 +307,21 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
     return fake_leave(&this_call, rc);
 }
 
+int chaos__dom0_disk_is_free(const struct chaos__dom0_disk *disk,
+                             const char *path, struct chaos_error *err)
+{
+    const struct fake_device *device;
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_DISK_IS_FREE, err);
+
+    device = fake_device_find(disk->major, disk->minor);
+    if (rc == 0 && !device)
+        fake_offence("%s is no block device", path);
+    else if (rc == 0 && device->is_mounted)
+        rc = chaos__fail(err, CHAOS_EBUSY, "%s is mounted", path);
+    return fake_leave(&this_call, rc);
+}
+
 static struct fake_loop *free_loop(void)
 {
     struct fake_loop *loop = fake_state->loops;
@@ -505,6 +520,17 @@ void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
                                     .minor = minor,
                                     .sectors = sectors };
     snprintf(device->path, sizeof(device->path), "%s", path);
+    unlock();
+}
+
+void fake_dom0_mount(const char *path)
+{
+    struct fake_device *device;
+
+    lock();
+    for (device = fake_state->devices; device->sectors; device++)
+        if (strcmp(device->path, path) == 0)
+            device->is_mounted = true;
     unlock();
 }
 

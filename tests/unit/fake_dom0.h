@@ -36,6 +36,8 @@ bool fake_dom0_interface(const char *name, struct fake_interface *interface_r);
 void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
                           uint64_t sectors);
 
+void fake_dom0_mount(const char *path); /* such a device */
+
 unsigned fake_dom0_loops(void);
 /* Somebody else puts a file under a loop device that waits for one. */
 void fake_dom0_take_loop(int number);

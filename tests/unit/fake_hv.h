@@ -60,6 +60,7 @@
     X(HAS_INTERFACE, "has_interface")                                          \
     X(JOIN, "join")                                                            \
     X(DISK_OPEN, "disk_open")                                                  \
+    X(DISK_IS_FREE, "disk_is_free")                                            \
     X(DISK_ATTACH, "disk_attach")                                              \
     X(LOOP_RESERVE, "loop_reserve")                                            \
     X(DISK_BIND, "disk_bind")                                                  \

@@ -47,6 +47,7 @@ struct fake_device {
     char path[128];
     uint32_t major, minor;
     uint64_t sectors; /* 0: there is none */
+    bool is_mounted;
 };
 
 struct fake_backend {

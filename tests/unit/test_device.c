@@ -584,6 +584,20 @@ static void refuses_at_once(void **state)
     free(small);
 }
 
+/* Two file systems on one device destroy it; who says w! knows better. */
+static void refuses_what_is_mounted(void **state)
+{
+    (void)state;
+    fake_dom0_add_device("/dev/fake", 202, 3, 77);
+    fake_dom0_mount("/dev/fake");
+    fake_hv_reset_counts();
+    refused("disk=['/dev/fake,raw,xvda,w']", CHAOS_EBUSY,
+            "disk xvda: /dev/fake is mounted");
+    assert_untouched();
+    destroy(create("g", "disk=['/dev/fake,raw,xvda,r']"));
+    destroy(create("g", "disk=['/dev/fake,raw,xvda,w!']"));
+}
+
 static void back_end_refuses(void **state)
 {
     enum fake_backend_type type;
@@ -610,11 +624,18 @@ static void back_end_does_nothing(void **state)
 
     (void)state;
     for (type = 0; type < FAKE_BACKEND_TYPES; type++) {
-        const char *why = type == FAKE_VIF ? "vif 0" : "vbd 51712";
+        const char *name = type == FAKE_VIF ? "vif 0" : "vbd 51712";
+        char why[96];
 
         fake_backend_set_mood(type, FAKE_BACKEND_SILENT);
+        snprintf(why, sizeof(why),
+                 "%s: dom0's kernel does not see the device in XenStore; if "
+                 "xenstored",
+                 name);
         refused(vif_and_vbd, CHAOS_ETIMEDOUT, why);
         fake_backend_set_mood(type, FAKE_BACKEND_STUCK);
+        snprintf(why, sizeof(why), "%s: the back end did not connect in time",
+                 name);
         refused(vif_and_vbd, CHAOS_ETIMEDOUT, why);
         fake_backend_set_mood(type, FAKE_BACKEND_WILLING);
     }
@@ -1210,6 +1231,7 @@ int main(void)
         TEST(costs_of_a_destroy),
         TEST(costs_nothing_without_devices),
         TEST(refuses_at_once),
+        TEST(refuses_what_is_mounted),
         TEST(back_end_refuses),
         TEST(back_end_does_nothing),
         TEST(interface_name_is_taken),

@@ -494,6 +494,35 @@ static void test_keys_of_claimed_shells(void **state)
     assert_int_equal(pool->ready, 0);
 }
 
+/* Who wants what one that has ended still has is told so. */
+static void test_keys_of_those_that_end(void **state)
+{
+    static const enum chaos__slot_state states[] = { CHAOS__SLOT_PREPARING,
+                                                     CHAOS__SLOT_LINGERING,
+                                                     CHAOS__SLOT_DYING };
+    struct chaos__slot *slot, *other;
+    struct chaos__device *device;
+
+    (void)state;
+    assert_int_equal(
+        chaos__registry_reserve(registry, NULL, uuid_of(1), &slot, NULL, &err),
+        0);
+    assert_int_equal(
+        chaos__registry_add_device(registry, slot, &no_ones_key, &device, &err),
+        0);
+    assert_int_equal(reserve(registry, 9, &other), 0);
+    for (size_t i = 0; i < 3; i++) {
+        if (i > 0)
+            assert_int_equal(
+                chaos__registry_set_state(registry, slot, states[i], &err), 0);
+        assert_int_equal(chaos__registry_add_device(
+                             registry, other, &no_ones_key, &device, &err),
+                         CHAOS_EBUSY);
+        assert_non_null(
+            strstr(err.message, i == 0 ? "a shell" : "that was destroyed"));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -513,6 +542,7 @@ int main(void)
         TEST(test_files_of_others),
         TEST(test_configs),
         TEST(test_keys_of_claimed_shells),
+        TEST(test_keys_of_those_that_end),
     };
 
     return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

@@ -267,7 +267,7 @@ static void a_back_end_does_not_start(void **state)
     (void)state;
     fake_backend_set_mood(FAKE_VIF, FAKE_BACKEND_SILENT);
     assert_int_equal(create("noxs", both, NULL), CHAOS_ETIMEDOUT);
-    assert_non_null(strstr(err.message, "did not start in time"));
+    assert_non_null(strstr(err.message, "does not see the device"));
     assert_false(has_run("online"));
     fake_backend_set_mood(FAKE_VIF, FAKE_BACKEND_REFUSES);
     assert_int_equal(create("noxs", both, NULL), CHAOS_EFAILED);

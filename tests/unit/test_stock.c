@@ -13,6 +13,7 @@
 #include <chaos/pool.h>
 #include <chaos/recover.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,7 +89,7 @@ static const char *devices(const char *more)
     static char text[1024];
 
     snprintf(text, sizeof(text),
-             "vif=['mac=" MAC ",ip=10.1.2.3,rate=1MB/s']\n"
+             "vif=['mac=" MAC ",ip=10.1.2.3,rate=1MB/s,mtu=1400']\n"
              "disk=['%s,raw,xvda,r']\n%s",
              disk, more);
     return text;
@@ -202,7 +203,11 @@ static const struct expected device_nodes[] = {
     { "/local/domain/0/backend/vif/$D/0/ip", "10.1.2.3", "n0,r$D" },
     { "/local/domain/0/backend/vif/$D/0/hotplug-status", "connected",
       "n0,r$D" },
+    { "/local/domain/0/backend/vif/$D/0/mtu", "1400", "n0,r$D" },
+    { "/local/domain/0/backend/vif/$D/0/rate", "50000,50000", "n0,r$D" },
     { "/libxl/$D/device/vif/0/mac", MAC, "n0" },
+    { "/libxl/$D/device/vif/0/mtu", "1400", "n0" },
+    { "/libxl/$D/device/vif/0/rate", "50000,50000", "n0" },
     { "/local/domain/$D/device/vbd/51712/state", "1", "n$D,r0" },
     { "/local/domain/$D/device/vbd/51712/virtual-device", "51712", "n$D,r0" },
     { "/local/domain/0/backend/vbd/$D/51712/mode", "r", "n0,r$D" },
@@ -425,12 +430,12 @@ static void asks_by_node(void **state)
     /* Others write, too. */
     fake_store_conflict(3);
     must(chaos_guest_shutdown(world->chaos, domid, CHAOS_END_POWEROFF, &err));
-    /* Its directory goes before it does: it is not made again. */
+    /* xenstored was started again: the directory is not made again. */
     fake_store_remove(fill_in("/local/domain/$D", domid));
     assert_int_equal(
         chaos_guest_shutdown(world->chaos, domid, CHAOS_END_POWEROFF, &err),
-        CHAOS_ENOGUEST);
-    assert_non_null(strstr(err.message, "web"));
+        CHAOS_EFAILED);
+    assert_non_null(strstr(err.message, "guest web runs, and XenStore"));
     assert_false(is_node("/local/domain/$D", domid));
 }
 
@@ -626,6 +631,56 @@ static void refuses_directories(void **state)
     fake_dom0_set_no_model(false);
 }
 
+/* ------------------------------------- xenstored refuses, or does not answer
+ */
+
+static int try_create(void)
+{
+    struct chaos_config *config =
+        support_config(world, "web", "pvh", world->plain_kernel, devices(""));
+    int rc = chaos_guest_create(world->chaos, config, 0, NULL, &err);
+
+    chaos_config_free(config);
+    return rc;
+}
+
+/* Whichever node it is that would be one too many. */
+static void is_undone_at_the_quota(void **state)
+{
+    unsigned n;
+
+    (void)state;
+    for (n = 1;; n++) {
+        fake_store_refuse_at(n, EDQUOT);
+        if (try_create() == 0)
+            break;
+        assert_int_equal(err.code, CHAOS_EFAILED);
+        assert_non_null(strstr(err.message, "creating web: XenStore: "));
+        assert_non_null(strstr(err.message, ": EQUOTA: xenstored lets"));
+        assert_int_equal(support_count_slots(world), 0);
+        assert_int_equal(fake_dom0_loops(), 0);
+    }
+    fake_store_refuse_at(0, 0);
+    assert_in_range(n, 100, 200); /* as many as it writes */
+}
+
+/* What can't be undone before it answers again is, by then. */
+static void is_undone_when_the_store_answers(void **state)
+{
+    uint32_t domid;
+
+    (void)state;
+    fake_store_speak("", 0, false);
+    assert_int_equal(try_create(), CHAOS_ETIMEDOUT);
+    assert_non_null(strstr(err.message, "is xenstored stuck?"));
+    assert_int_equal(chaos_guest_find(world->chaos, "web", &domid, &err),
+                     CHAOS_EBUSY);
+    assert_non_null(strstr(err.message, "guest web is being destroyed"));
+    assert_int_equal(try_create(), CHAOS_EEXIST);
+    fake_store_speak(NULL, 0, false);
+    destroy(create("pvh", devices("")));
+}
+
 /* ---------------------------------------------------------------- console */
 
 static void opens_the_terminal(void **state)
@@ -718,6 +773,8 @@ int main(void)
         TEST(takes_shells_with_a_uuid),
         TEST(connects_writable_disks_late),
         TEST(asks_by_node),
+        TEST(is_undone_at_the_quota),
+        TEST(is_undone_when_the_store_answers),
         TEST(renames_in_xenstore),
         TEST(publishes_names),
         TEST(hides_names),

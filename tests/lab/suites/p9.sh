@@ -59,7 +59,7 @@ install_qemu() {
     cat >$qemu <<END
 #!/bin/sh
 exec /lib64/ld-linux-x86-64.so.2 --library-path $program/lib:/usr/lib/x86_64-linux-gnu \\
-    $program/bin/${qemu##*/} "\$@"
+    $program/bin/${qemu##*/} "\$@" -L /usr/share/qemu
 END
     chmod +x $qemu
 }
