@@ -294,10 +294,12 @@ static void test_vif_refused(void **state)
         { "gatewaydev=eth0", CHAOS_ENOTSUP,
           "gatewaydev=eth0: not supported: chaos knows bridges alone. Remove "
           "it and name one with bridge=" },
-        { "devid=1", CHAOS_ENOTSUP,
-          "devid=1: interfaces are numbered in the order of the list, and this "
-          "one is 0: remove it" },
-        { "devid=x", CHAOS_EINVAL, "devid=x: not a number: remove it" },
+        { "devid=65536", CHAOS_EINVAL,
+          "devid=65536: not a number from 0 to 65535: write one of these, or "
+          "remove it" },
+        { "devid=x", CHAOS_EINVAL,
+          "devid=x: not a number from 0 to 65535: write one of these, or "
+          "remove it" },
         { "untrusted", CHAOS_ENOTSUP,
           "untrusted: not supported: a guest of chaos cannot be told so. "
           "Remove it" },
