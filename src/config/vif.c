@@ -398,8 +398,9 @@ static void free_vifs(void *elements, unsigned count)
     free(elements);
 }
 
-/* As xl does it: those without a number come behind all that have one. */
-static void number_vifs(struct chaos__vif *vifs, unsigned count)
+/* As xl does it: those without a number come behind all that have one.  False:
+ * there is none left for them. */
+static bool number_vifs(struct chaos__vif *vifs, unsigned count)
 {
     uint32_t next = 0;
 
@@ -409,6 +410,7 @@ static void number_vifs(struct chaos__vif *vifs, unsigned count)
     for (unsigned i = 0; i < count; i++)
         if (!vifs[i].has_id)
             vifs[i].id = next++;
+    return next <= CHAOS__VIF_ID_MAX + 1;
 }
 
 int chaos__set_vifs(const struct chaos__assignment *assignment)
@@ -428,7 +430,13 @@ int chaos__set_vifs(const struct chaos__assignment *assignment)
     rc = chaos__item_list_parse(assignment, &list, &vifs, &count);
     if (rc < 0)
         return rc;
-    number_vifs(vifs, count);
+    if (!number_vifs(vifs, count)) {
+        free(vifs);
+        return chaos__assignment_fail(
+            assignment, &assignment->setting->value.at, CHAOS_EINVAL,
+            "no number is left behind the highest devid: give each interface "
+            "one");
+    }
     free(config->vifs);
     config->vifs = vifs;
     config->vif_count = count;

@@ -431,6 +431,35 @@ void chaos__devices_release_macs(struct chaos__registry *registry,
     }
 }
 
+/* By the places that they had, which are numbered anew then. */
+static void slot_insert(struct chaos__registry *registry,
+                        struct chaos__slot *slot, struct chaos__device *device)
+{
+    struct chaos__device *devices = registry->map->devices;
+    uint32_t *at =
+        slot->last_device && devices[slot->last_device].place <= device->place
+            ? &devices[slot->last_device].next
+            : &slot->first_device;
+
+    while (*at && devices[*at].place <= device->place)
+        at = &devices[*at].next;
+    device->next = *at;
+    *at = number_of(registry, device);
+    if (!device->next)
+        slot->last_device = *at;
+}
+
+static void number_places(struct chaos__registry *registry,
+                          const struct chaos__slot *slot)
+{
+    struct chaos__device *devices = registry->map->devices;
+    uint32_t number;
+    uint16_t place = 0;
+
+    for (number = slot->first_device; number; number = devices[number].next)
+        devices[number].place = ++place;
+}
+
 void chaos__devices_rebuild(struct chaos__registry *registry)
 {
     struct chaos__layout *map = registry->map;
@@ -455,6 +484,8 @@ void chaos__devices_rebuild(struct chaos__registry *registry)
             slot->state == CHAOS__SLOT_LINGERING)
             memset(device->key, 0, sizeof(device->key));
         key_add(registry, device);
-        slot_add(registry, slot, device);
+        slot_insert(registry, slot, device);
     }
+    for (number = 1; number <= chaos__used(registry); number++)
+        number_places(registry, &map->slots[number]);
 }

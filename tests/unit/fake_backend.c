@@ -415,6 +415,11 @@ bool fake_backend_is_there(const char *type, uint32_t domid, uint32_t id)
  * kernel unregisters one that is not to stay online. */
 static bool close_down(struct fake_backend *backend)
 {
+    if (fake_state->overwrites) {
+        fake_state->overwrites = false;
+        set_state(backend, STATE_CONNECTED);
+        return true;
+    }
     if (fake_state->is_stubborn)
         return false;
     fake_tree_write_text(backend->front, "state", "%d", STATE_CLOSED);
@@ -528,6 +533,13 @@ void fake_backend_set_stubborn(bool is_stubborn)
 {
     fake_lock();
     fake_state->is_stubborn = is_stubborn;
+    fake_unlock();
+}
+
+void fake_backend_overwrite(void)
+{
+    fake_lock();
+    fake_state->overwrites = true;
     fake_unlock();
 }
 

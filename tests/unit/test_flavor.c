@@ -224,6 +224,18 @@ static void a_name_for_its_interface_is_refused(void **state)
     chaos_config_free(config);
 }
 
+static void a_number_of_its_own_is_refused(void **state)
+{
+    struct chaos_config *config = load("memory=4\nvif=['devid=1','devid=0']\n");
+    struct chaos__flavor flavor;
+    const char *why = chaos__flavor_of(config, true, &flavor);
+
+    (void)state;
+    assert_non_null(why);
+    assert_non_null(strstr(why, "devid="));
+    chaos_config_free(config);
+}
+
 /* blkback would tell it that there is nothing to flush. */
 static void stock_guests_do_not_write_to_late_disks(void **state)
 {
@@ -408,6 +420,7 @@ int main(void)
         TEST(what_is_the_guests_does_not),
         TEST(defaults_are_the_same),
         TEST(a_name_for_its_interface_is_refused),
+        TEST(a_number_of_its_own_is_refused),
         TEST(stock_guests_do_not_write_to_late_disks),
         TEST(config_and_back),
         TEST(packs_and_unpacks),

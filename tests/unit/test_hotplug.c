@@ -461,6 +461,15 @@ static void a_stubborn_guest_keeps_its_disk(void **state)
     assert_false(has(false, XVDA));
 }
 
+static void one_that_was_connecting_is_told_again(void **state)
+{
+    (void)state;
+    make_guest();
+    fake_backend_overwrite();
+    must(chaos_block_detach(world->chaos, domid, "xvda", 0, &err));
+    assert_false(has(false, XVDA));
+}
+
 static void force_asks_nobody(void **state)
 {
     (void)state;
@@ -862,6 +871,7 @@ int main(void)
         TEST(devices_go),
         TEST(unknown_ones_do_not_go),
         TEST(a_stubborn_guest_keeps_its_disk),
+        TEST(one_that_was_connecting_is_told_again),
         TEST(force_asks_nobody),
         TEST(scripts_are_run),
         TEST(one_at_a_time),
