@@ -14,7 +14,7 @@ static void print_commands(void)
     printf("usage: chaos COMMAND [OPTION]... [ARGUMENT]...\n\n"
            "Runs unikernels on Xen, fast.\n\n");
     for (command = cli_commands; command->name; command++)
-        printf("  %-13s %s\n", command->name, command->summary);
+        printf("  %-14s %s\n", command->name, command->summary);
     printf("\nchaos COMMAND --help shows a command's options; "
            "chaos(1) and chaos.cfg(5) tell the rest.\n");
 }

@@ -67,19 +67,68 @@ struct chaos_device_info {
 #define CHAOS_DEVICES_STATE 1u
 
 /*
- * The devices of a guest, network interfaces first, each in the order of its
- * configuration.  `flags` is 0 or CHAOS_DEVICES_STATE; without that, Xen and
- * the registry know all, and every state is 0.  Those of a domain that another
- * toolstack made are read from XenStore, in the order of their numbers, 8
- * interfaces and 16 disks at most; it does not tell addresses or shared use.
- * The caller frees *list_r with free(); it may be NULL when there is no device.
- * Blocks as the functions of chaos/guest.h do, and fails as they do; where
- * XenStore is asked also with CHAOS_ETIMEDOUT when it does not answer within
- * 10 s.
+ * The devices of a guest, network interfaces first, each in the order in which
+ * they came: that of its configuration, then those that were attached.  `flags`
+ * is 0 or CHAOS_DEVICES_STATE; without that, Xen and the registry know all, and
+ * every state is 0.  Those of a domain that another toolstack made are read
+ * from XenStore, in the order of their numbers, 8 interfaces and 16 disks at
+ * most; it does not tell addresses or shared use. The caller frees *list_r with
+ * free(); it may be NULL when there is no device. Blocks as the functions of
+ * chaos/guest.h do, and fails as they do; where XenStore is asked also with
+ * CHAOS_ETIMEDOUT when it does not answer within 10 s.
  */
 int chaos_guest_devices(struct chaos *chaos, uint32_t domid, unsigned flags,
                         struct chaos_device_info **list_r, size_t *count_r,
                         struct chaos_error *err);
+
+/*
+ * Devices come to a running guest, and go.  All four are for guests that find
+ * their devices through XenStore: CHAOS_ENOTSUP for one that speaks noxs, and
+ * for another toolstack's.  They block for milliseconds as a rule, and for 10 s
+ * at most for what they wait for: XenStore, dom0's back end, the guest; and 40
+ * s for a script of the user's own.  What the guest has when it is restarted
+ * (chaos/guest.h) is what it has then.  While one of them works on a guest,
+ * another, or one that ends it, fails with CHAOS_EBUSY; when its process dies,
+ * the next call about a guest finishes or undoes that, and the guest runs on.
+ * In all else they fail as chaos/guest.h says.
+ *
+ *     uint32_t id;
+ *
+ *     if (chaos_network_attach(chaos, domid, "bridge=xenbr0", &id, &err) < 0)
+ *         errx(1, "%s", err.message);
+ */
+
+/*
+ * Gives a guest an interface or a disk.  `spec` is as an element of vif= or
+ * disk= in chaos.cfg(5).  *id_r, which may be NULL, is its number, as in struct
+ * chaos_device_info: that of an interface without devid= comes behind the
+ * guest's last.  When they return 0 the back end is there and waits for the
+ * guest, which sees the device by itself.  On failure nothing of it is left.
+ * They fail as chaos_guest_create() does about a device, with CHAOS_EEXIST also
+ * when the guest has one of this number, and CHAOS_EINVAL when it has 8
+ * interfaces or 16 disks.
+ */
+int chaos_network_attach(struct chaos *chaos, uint32_t domid, const char *spec,
+                         uint32_t *id_r, struct chaos_error *err);
+int chaos_block_attach(struct chaos *chaos, uint32_t domid, const char *spec,
+                       uint32_t *id_r, struct chaos_error *err);
+
+/* chaos_block_detach(): do not wait for the guest to let go of it. */
+#define CHAOS_DETACH_FORCE 1u
+
+/*
+ * Takes a device away.  `name` is an interface's number or MAC address, or a
+ * disk's name ("xvdb") or number.  The guest is asked to let go of it.  An
+ * interface of which it does not is taken away after 10 s.  Such a disk stays,
+ * CHAOS_ETIMEDOUT: the guest may use it, and lets go of it when it does so no
+ * longer; another call takes it away then.  CHAOS_DETACH_FORCE takes it away
+ * at once, and what the guest has not written is lost.  CHAOS_EINVAL when there
+ * is no such device; CHAOS_EBUSY when the back end does not let go of it.
+ */
+int chaos_network_detach(struct chaos *chaos, uint32_t domid, const char *name,
+                         struct chaos_error *err);
+int chaos_block_detach(struct chaos *chaos, uint32_t domid, const char *name,
+                       unsigned flags, struct chaos_error *err);
 
 #pragma GCC visibility pop
 

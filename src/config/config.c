@@ -107,6 +107,36 @@ int chaos_config_parse(struct chaos *chaos, const char *text, const char *name,
     return parse(chaos, text, strlen(text), name, false, config_r, err);
 }
 
+int chaos__config_of_device(struct chaos *chaos, const char *key,
+                            const char *spec, struct chaos_config **config_r,
+                            struct chaos_error *err)
+{
+    struct chaos__value item = { .kind = CHAOS__VALUE_ATOM };
+    struct chaos__setting setting = { .name = key };
+    struct chaos__syntax syntax = {
+        .source = key, .first = &setting, .last = &setting, .count = 1
+    };
+    char *text = copy_string(spec);
+    struct chaos_config *config = text ? new_config(key, err) : NULL;
+    int rc = CHAOS_ENOMEM;
+
+    item.u.atom.text = text;
+    item.u.atom.length = strlen(spec);
+    setting.value.kind = CHAOS__VALUE_LIST;
+    setting.value.u.list.first = setting.value.u.list.last = &item;
+    setting.value.u.list.count = 1;
+    if (config)
+        rc = chaos__keys_apply(chaos, config, &syntax, false, err);
+    else
+        chaos__fail_memory(err);
+    free(text);
+    if (rc < 0)
+        chaos_config_free(config);
+    else
+        *config_r = config;
+    return rc;
+}
+
 /* Stops behind the parser's limit, so that the parser sees the excess. */
 static int read_all(int fd, const char *source, char **text_r, size_t *length_r,
                     struct chaos_error *err)

@@ -114,6 +114,14 @@ static inline unsigned chaos__config_vcpus(const struct chaos_config *config,
 const struct chaos_cpuset *
 chaos__affinity_of(const struct chaos__affinity *affinity, unsigned vcpu);
 
+/*
+ * A configuration that has one device and nothing else: what `spec` says, as
+ * an element of the list `key` would ("vif", "disk").  The caller frees it.
+ */
+int chaos__config_of_device(struct chaos *chaos, const char *key,
+                            const char *spec, struct chaos_config **config_r,
+                            struct chaos_error *err);
+
 /* Whether a guest can have this name; CHAOS_EINVAL with why not. */
 int chaos__config_check_name(const char *name, struct chaos_error *err);
 

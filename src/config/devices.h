@@ -18,6 +18,7 @@
 
 #define CHAOS__MTU_MAX 1500u /* a packet is in one page of its ring's guest */
 
+#define CHAOS__VIF_ID_MAX 65535u     /* so that "vifDOMID.ID" fits IFNAMSIZ */
 #define CHAOS__INTERFACE_NAME_MAX 16 /* IFNAMSIZ, with the NUL */
 #define CHAOS__VDEV_MAX 16           /* "xvda12", with the NUL */
 #define CHAOS__P9_TAG_MAX 32         /* with the NUL */
@@ -25,6 +26,8 @@
 
 /* One of vif=[...]. */
 struct chaos__vif {
+    uint32_t id;  /* as its directories in XenStore are called */
+    bool has_id;  /* it was given, not counted */
     bool has_mac; /* else one is generated when the guest is created */
     uint8_t mac[6];
     char bridge[CHAOS__INTERFACE_NAME_MAX]; /* "xenbr0" if not set */

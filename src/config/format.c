@@ -171,12 +171,25 @@ static bool is_address(const uint8_t address[4])
     return address[0] | address[1] | address[2] | address[3];
 }
 
-static void add_vif(struct builder *builder, const struct chaos__vif *vif)
+/* Whether their numbers are others than those that they get by themselves. */
+static bool have_numbers(const struct chaos__vif *vifs, unsigned count)
+{
+    unsigned i = 0;
+
+    while (i < count && vifs[i].id == i)
+        i++;
+    return i < count;
+}
+
+static void add_vif(struct builder *builder, const struct chaos__vif *vif,
+                    bool has_number)
 {
     const uint8_t *mac = vif->mac, *ip = vif->ipv4, *gw = vif->gateway;
     char rate[CHAOS__RATE_TEXT_MAX];
     char text[256 + CHAOS__SCRIPT_MAX] = "";
 
+    if (has_number)
+        add_parameter(text, sizeof(text), "devid=%" PRIu32, vif->id);
     if (vif->has_mac)
         add_parameter(text, sizeof(text), "mac=%02x:%02x:%02x:%02x:%02x:%02x",
                       mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
@@ -205,9 +218,11 @@ static void add_vif(struct builder *builder, const struct chaos__vif *vif)
 
 static void add_vifs(struct builder *builder, const struct chaos_config *config)
 {
+    const bool have_them = have_numbers(config->vifs, config->vif_count);
+
     for (unsigned i = 0; i < config->vif_count; i++) {
         add_item(builder, "vif", i);
-        add_vif(builder, &config->vifs[i]);
+        add_vif(builder, &config->vifs[i], have_them);
     }
     add_items_end(builder, config->vif_count);
 }

@@ -72,7 +72,8 @@ static void show_value(const struct chaos__value *value,
     snprintf(text + n, 8, "%s%s", *p ? "..." : "", is_number ? "" : "\"");
 }
 
-/* What a message is about and what it says: "7:8: key=value: text". */
+/* What a message is about and what it says: "guest.cfg:7:8: key=value: text",
+ * or, of what stands in no file, "key=value: text". */
 struct message {
     char text[CHAOS_ERROR_MESSAGE_MAX];
 };
@@ -82,14 +83,16 @@ static void compose(struct message *message,
                     const struct chaos__position *at, const char *format,
                     va_list args)
 {
-    char value[SHOWN_MAX + 8];
+    char value[SHOWN_MAX + 8], where[CHAOS_ERROR_MESSAGE_MAX / 2] = "";
     char what[CHAOS_ERROR_MESSAGE_MAX / 2];
 
     vsnprintf(what, sizeof(what), format, args);
     show_value(&assignment->setting->value, value);
-    snprintf(message->text, sizeof(message->text), "%u:%u: %.*s=%s: %s",
-             (unsigned)at->line, (unsigned)at->column, SHOWN_MAX,
-             assignment->setting->name, value, what);
+    if (at->line > 0)
+        snprintf(where, sizeof(where), "%s:%u:%u: ", assignment->source,
+                 (unsigned)at->line, (unsigned)at->column);
+    snprintf(message->text, sizeof(message->text), "%s%.*s=%s: %s", where,
+             SHOWN_MAX, assignment->setting->name, value, what);
 }
 
 int chaos__assignment_fail(const struct chaos__assignment *assignment,
@@ -102,8 +105,7 @@ int chaos__assignment_fail(const struct chaos__assignment *assignment,
     va_start(args, format);
     compose(&message, assignment, at, format, args);
     va_end(args);
-    return chaos__fail(assignment->err, code, "%s:%s", assignment->source,
-                       message.text);
+    return chaos__fail(assignment->err, code, "%s", message.text);
 }
 
 void chaos__assignment_warn(const struct chaos__assignment *assignment,
@@ -116,8 +118,7 @@ void chaos__assignment_warn(const struct chaos__assignment *assignment,
     va_start(args, format);
     compose(&message, assignment, at, format, args);
     va_end(args);
-    chaos__log(assignment->chaos, CHAOS_LOG_WARNING, "%s:%s",
-               assignment->source, message.text);
+    chaos__log(assignment->chaos, CHAOS_LOG_WARNING, "%s", message.text);
 }
 
 /* The name that `name` was probably meant to be, or NULL. */

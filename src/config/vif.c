@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* vif=[...]: xl-network-configuration(5). */
 #include "config/item.h"
+#include "config/mac.h"
 #include "config/rate.h"
 #include "config/script.h"
 
@@ -16,12 +17,11 @@
 
 struct parser {
     struct chaos__vif *vif;
-    unsigned index; /* in the list */
     bool has_address;
     struct chaos__span gateway; /* the parameter, once it was there */
 };
 
-static bool parse_mac(struct chaos__span text, uint8_t mac[6])
+bool chaos__mac_parse(struct chaos__span text, uint8_t mac[6])
 {
     if (text.length != sizeof("00:16:3e:12:34:56") - 1)
         return false;
@@ -43,7 +43,7 @@ static int set_mac(struct chaos__item *item, void *user)
     struct parser *parser = user;
     uint8_t *mac = parser->vif->mac;
 
-    if (!parse_mac(item->value, mac))
+    if (!chaos__mac_parse(item->value, mac))
         return chaos__item_fail(item, CHAOS_EINVAL,
                                 "not a MAC address: write it like "
                                 "00:16:3e:12:34:56");
@@ -262,16 +262,16 @@ static int set_script(struct chaos__item *item, void *user)
 
 static int set_devid(struct chaos__item *item, void *user)
 {
-    const struct parser *parser = user;
+    struct parser *parser = user;
     uint64_t number;
 
-    if (!chaos__span_number(item->value, UINT32_MAX, &number))
-        return chaos__item_fail(item, CHAOS_EINVAL, "not a number: remove it");
-    if (number != parser->index)
-        return chaos__item_fail(item, CHAOS_ENOTSUP,
-                                "interfaces are numbered in the order of the "
-                                "list, and this one is %u: remove it",
-                                parser->index);
+    if (!chaos__span_number(item->value, CHAOS__VIF_ID_MAX, &number))
+        return chaos__item_fail(item, CHAOS_EINVAL,
+                                "not a number from 0 to %u: write one of "
+                                "these, or remove it",
+                                CHAOS__VIF_ID_MAX);
+    parser->vif->id = (uint32_t)number;
+    parser->vif->has_id = true;
     return 0;
 }
 
@@ -330,7 +330,7 @@ static int parse_parameter(struct chaos__item *item, struct parser *parser)
     return chaos__item_fail_unknown(item, keys, KEYS_COUNT);
 }
 
-/* Two interfaces cannot share an address or a name. */
+/* Two interfaces cannot share an address, a name or a number. */
 static int check_unique(struct chaos__item *item, const struct chaos__vif *vifs,
                         unsigned index)
 {
@@ -349,6 +349,11 @@ static int check_unique(struct chaos__item *item, const struct chaos__vif *vifs,
                                     "interface %u has the same vifname: change "
                                     "or remove one",
                                     i);
+        if (vif->has_id && vifs[i].has_id && vif->id == vifs[i].id)
+            return chaos__item_fail(item, CHAOS_EINVAL,
+                                    "interface %u has the same devid: change "
+                                    "or remove one",
+                                    i);
     }
     return 0;
 }
@@ -358,7 +363,7 @@ static int parse_vif(const struct chaos__assignment *assignment,
                      unsigned index)
 {
     struct chaos__vif *vifs = elements;
-    struct parser parser = { .vif = &vifs[index], .index = index };
+    struct parser parser = { .vif = &vifs[index] };
     struct chaos__item item;
     int rc;
 
@@ -383,6 +388,21 @@ static void free_vifs(void *elements, unsigned count)
     free(elements);
 }
 
+/* As xl does it: those without a number come behind all that have one.  False:
+ * there is none left for them. */
+static bool number_vifs(struct chaos__vif *vifs, unsigned count)
+{
+    uint32_t next = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        if (vifs[i].has_id && vifs[i].id >= next)
+            next = vifs[i].id + 1;
+    for (unsigned i = 0; i < count; i++)
+        if (!vifs[i].has_id)
+            vifs[i].id = next++;
+    return next <= CHAOS__VIF_ID_MAX + 1;
+}
+
 int chaos__set_vifs(const struct chaos__assignment *assignment)
 {
     static const struct chaos__item_list list = {
@@ -400,6 +420,13 @@ int chaos__set_vifs(const struct chaos__assignment *assignment)
     rc = chaos__item_list_parse(assignment, &list, &vifs, &count);
     if (rc < 0)
         return rc;
+    if (!number_vifs(vifs, count)) {
+        free(vifs);
+        return chaos__assignment_fail(
+            assignment, &assignment->setting->value.at, CHAOS_EINVAL,
+            "no number is left behind the highest devid: give each interface "
+            "one");
+    }
     free(config->vifs);
     config->vifs = vifs;
     config->vif_count = count;

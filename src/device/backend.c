@@ -29,6 +29,47 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
     return chaos__store_send(store, err);
 }
 
+struct plug {
+    const struct chaos__end *ends;
+    unsigned count;
+};
+
+static int write_plug(struct chaos__store *store, void *user,
+                      struct chaos_error *err)
+{
+    const struct plug *plug = user;
+    const struct chaos__end *end = plug->ends;
+    char path[64], domid[16];
+    int rc;
+
+    /* It would be made again. */
+    snprintf(path, sizeof(path), "/local/domain/%u/domid", end->domid);
+    chaos__store_read(store, path, domid, sizeof(domid));
+    rc = chaos__store_run(store, err);
+    if (rc == 0 && !*domid)
+        rc = chaos__fail(err, CHAOS_ENOGUEST, "domain %u has gone", end->domid);
+    if (rc < 0)
+        return rc;
+    for (; end < plug->ends + plug->count; end++)
+        chaos__end_write(store, end);
+    return chaos__store_run(store, err);
+}
+
+int chaos__devices_plug(struct chaos__store *store, uint32_t domid,
+                        struct chaos__devices *devices, struct chaos_error *err)
+{
+    struct chaos__end ends[CHAOS__ENDS_MAX];
+    struct plug plug = { ends, chaos__ends(devices, domid, false, ends) };
+    unsigned i;
+    int rc = chaos__store_transact(store, write_plug, &plug, err);
+
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < plug.count; i++)
+        chaos__end_watch(store, &ends[i]);
+    return chaos__store_run(store, err);
+}
+
 /* The back end's own words for why it did not connect. */
 static int fail_backend(struct chaos__store *store,
                         const struct chaos__end *end, const char *what,
@@ -166,6 +207,8 @@ static int join(struct chaos__store *store, const struct chaos__end *end,
     if (rc < 0)
         return chaos__fail_within(err, rc, "vif %u", end->id);
     end->net->is_joined = true;
+    if (end->guest_runs)
+        chaos__end_write_plugged(store, end);
     if (!end->noxs)
         return STEP_DONE;
     chaos__end_write_front_state(store, end, CHAOS__END_CONNECTED);
@@ -329,6 +372,12 @@ void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
 
 /* -------------------------------------------------------------- removing */
 
+static void place(struct chaos__end *end, uint32_t domid,
+                  const struct chaos__device_name *name)
+{
+    chaos__end_place(end, name->is_net ? "vif" : "vbd", domid, name->id);
+}
+
 /*
  * A back end that is starting writes into its directory, and would make it
  * again after a removal.  netback has written all when it waits for the front
@@ -363,8 +412,7 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
     int rc;
 
     for (i = 0; i < count; i++) {
-        chaos__end_place(&ends[i], names[i].is_net ? "vif" : "vbd", domid,
-                         names[i].id);
+        place(&ends[i], domid, &names[i]);
         ends[i].wants_front = !names[i].is_net;
         chaos__end_watch(store, &ends[i]);
     }
@@ -373,50 +421,63 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
     return rc < 0 ? rc : chaos__store_run(store, err);
 }
 
+static void tell_to_close(struct chaos__store *store,
+                          const struct chaos__end *end)
+{
+    chaos__store_set_number(store, end->back, "state", CHAOS__END_CLOSING);
+}
+
 /* One that the kernel does not know any more may have no state. */
+static bool is_closed(const struct chaos__end *end)
+{
+    const enum chaos__end_state state = state_of(end->state);
+
+    return state == CHAOS__END_UNKNOWN || state == CHAOS__END_CLOSED;
+}
+
+/* One that was just connecting has written that over what it was told. */
 static int closed_step(struct chaos__store *store, struct chaos__end *end,
                        struct chaos_error *err)
 {
-    enum chaos__end_state state = state_of(end->state);
-
-    (void)store;
     (void)err;
-    return state == CHAOS__END_UNKNOWN || state == CHAOS__END_CLOSED
-               ? STEP_DONE
-               : STEP_EVENT;
+    if (is_closed(end))
+        return STEP_DONE;
+    if (state_of(end->state) != CHAOS__END_CLOSING)
+        tell_to_close(store, end);
+    return STEP_EVENT;
 }
 
-/* A back end without its front end closes for good when it is not to stay
- * online; one that has closed already would not do that again. */
-static void dismiss(struct chaos__store *store, const struct chaos__end *end)
+/* A back end whose front end closes, or has gone, closes for good when it is
+ * not to stay online; one that has closed already would not do that again. */
+static void dismiss(struct chaos__store *store, const struct chaos__end *end,
+                    bool by_force)
 {
-    enum chaos__end_state state = state_of(end->state);
-
     if (*end->state)
         chaos__store_set_number(store, end->back, "online", 0);
-    if (state != CHAOS__END_UNKNOWN && state != CHAOS__END_CLOSED)
-        chaos__store_set_number(store, end->back, "state", CHAOS__END_CLOSING);
-    chaos__store_remove(store, end->front);
+    if (!is_closed(end))
+        tell_to_close(store, end);
+    if (by_force)
+        chaos__store_remove(store, end->front);
 }
 
 int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
                            const struct chaos__device_name *names,
-                           unsigned count, struct chaos_error *err)
+                           unsigned count, bool by_force,
+                           struct chaos_error *err)
 {
     struct chaos__end ends[CHAOS__ENDS_MAX], *late = NULL;
     unsigned i;
     int rc;
 
     for (i = 0; i < count; i++) {
-        chaos__end_place(&ends[i], names[i].is_net ? "vif" : "vbd", domid,
-                         names[i].id);
+        place(&ends[i], domid, &names[i]);
         chaos__end_read(store, &ends[i], "state", ends[i].state,
                         sizeof(ends[i].state));
         chaos__end_watch(store, &ends[i]);
     }
     rc = chaos__store_run(store, err);
     for (i = 0; rc == 0 && i < count; i++)
-        dismiss(store, &ends[i]);
+        dismiss(store, &ends[i], by_force);
     if (rc == 0)
         rc = wait_for(store, ends, count, closed_step, DISMISS_TIMEOUT_MS,
                       &late, err);
@@ -429,6 +490,73 @@ int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
                 "%s %u: the back end did not close in time", late->type,
                 late->id);
     return 1;
+}
+
+int chaos__device_is_closed(struct chaos__store *store, uint32_t domid,
+                            const struct chaos__device_name *name,
+                            struct chaos_error *err)
+{
+    struct chaos__end end;
+    int rc;
+
+    place(&end, domid, name);
+    ask_states(store, &end);
+    rc = chaos__store_run(store, err);
+    return rc < 0 ? rc : is_closed(&end);
+}
+
+/* The directory, and the one above if there is nothing else in that.  In this
+ * order: a kernel takes no notice of what goes with a directory above. */
+static void remove_with_parent(struct chaos__store *store, char *path,
+                               const char *siblings)
+{
+    char *slash = strrchr(path, '/');
+
+    chaos__store_remove(store, path);
+    if (strcmp(siblings, slash + 1) != 0 || siblings[strlen(siblings) + 1])
+        return;
+    *slash = '\0';
+    chaos__store_remove(store, path);
+}
+
+#define PLACES 4
+
+static int remove_places(struct chaos__store *store, void *user,
+                         struct chaos_error *err)
+{
+    const struct chaos__end *end = user;
+    char paths[PLACES][128], siblings[PLACES][64];
+    unsigned i;
+    int rc;
+
+    snprintf(paths[0], sizeof(paths[0]), "%s", end->back);
+    snprintf(paths[1], sizeof(paths[1]), CHAOS__STORE_ERRORS "/%s/%u/%u",
+             end->type, end->domid, end->id);
+    snprintf(paths[2], sizeof(paths[2]), "%s", end->front);
+    snprintf(paths[3], sizeof(paths[3]), "%s", end->libxl);
+    for (i = 0; i < PLACES; i++) {
+        char *slash = strrchr(paths[i], '/');
+
+        *slash = '\0';
+        chaos__store_list(store, paths[i], siblings[i], sizeof(siblings[i]));
+        *slash = '/';
+    }
+    rc = chaos__store_run(store, err);
+    if (rc < 0)
+        return rc;
+    for (i = 0; i < PLACES; i++)
+        remove_with_parent(store, paths[i], siblings[i]);
+    return chaos__store_run(store, err);
+}
+
+int chaos__device_remove(struct chaos__store *store, uint32_t domid,
+                         const struct chaos__device_name *name,
+                         struct chaos_error *err)
+{
+    struct chaos__end end;
+
+    place(&end, domid, name);
+    return chaos__store_transact(store, remove_places, &end, err);
 }
 
 void chaos__devices_remove(struct chaos__store *store, uint32_t domid)

@@ -141,7 +141,8 @@ int chaos__devices_find_host(struct chaos__devices *devices,
         rc = find_bridge(&devices->config->vifs[i], devices->noxs,
                          &devices->nets[i], err);
         if (rc < 0)
-            rc = chaos__fail_within(err, rc, "vif %u", i);
+            rc = chaos__fail_within(err, rc, "vif %u",
+                                    devices->config->vifs[i].id);
     }
     return rc;
 }
@@ -260,12 +261,12 @@ int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
 }
 
 void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,
-                          unsigned id, char name[CHAOS__INTERFACE_NAME_MAX])
+                          char name[CHAOS__INTERFACE_NAME_MAX])
 {
     if (*vif->name)
         snprintf(name, CHAOS__INTERFACE_NAME_MAX, "%s", vif->name);
     else /* as netback names it */
-        snprintf(name, CHAOS__INTERFACE_NAME_MAX, "vif%u.%u", domid, id);
+        snprintf(name, CHAOS__INTERFACE_NAME_MAX, "vif%u.%u", domid, vif->id);
 }
 
 /* ------------------------------------------- of a shell that is claimed */
@@ -296,7 +297,7 @@ bool chaos__devices_are_well(const struct chaos__devices *devices,
     unsigned i;
 
     for (i = 0; i < devices->net_count; i++) {
-        chaos__net_interface(&config->vifs[i], domid, i, interface);
+        chaos__net_interface(&config->vifs[i], domid, interface);
         if (!chaos__dom0_is_joined(interface, config->vifs[i].bridge))
             return false;
     }

@@ -51,8 +51,9 @@ struct chaos__block {
 
 struct chaos__devices {
     const struct chaos_config *config;
-    bool noxs;     /* born connected */
-    bool of_shell; /* they are there, but for those that were deferred */
+    bool noxs;       /* born connected */
+    bool of_shell;   /* they are there, but for those that were deferred */
+    bool guest_runs; /* and may look at them from their first node on */
     unsigned net_count, block_count, p9_count;
     struct chaos__net nets[CHAOS__VIFS_MAX];
     struct chaos__block blocks[CHAOS__DISKS_MAX];
@@ -109,6 +110,12 @@ int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
                            struct chaos__devices *devices,
                            struct chaos_error *err);
 
+/* The same for a guest that runs, as one change that it sees at once.
+ * CHAOS_ENOGUEST when its directory has gone. */
+int chaos__devices_plug(struct chaos__store *store, uint32_t domid,
+                        struct chaos__devices *devices,
+                        struct chaos_error *err);
+
 /*
  * Waits until every back end is connected, or waits for the guest's front end,
  * learns what it says, and puts the interfaces on their bridges.  A back end
@@ -139,13 +146,26 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
                         struct chaos_error *err);
 
 /*
- * Takes front ends away and waits, for ten seconds at most, until back ends
- * have closed for good; their directories stay.  1 when one does not, which
- * `err` tells then.  No more than CHAOS__ENDS_MAX at a time.
+ * Has back ends close and waits, for ten seconds at most, until they have for
+ * good; their directories stay.  `by_force`: front ends are taken away, else
+ * the guest has to let go of them.  1 when one does not close, which `err`
+ * tells then.  No more than CHAOS__ENDS_MAX at a time.
  */
 int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
                            const struct chaos__device_name *names,
-                           unsigned count, struct chaos_error *err);
+                           unsigned count, bool by_force,
+                           struct chaos_error *err);
+
+/* Whether a back end has closed, or is not there: 1, 0, or an error. */
+int chaos__device_is_closed(struct chaos__store *store, uint32_t domid,
+                            const struct chaos__device_name *name,
+                            struct chaos_error *err);
+
+/* Removes all nodes of one device, as one change, with directories that it was
+ * alone in. */
+int chaos__device_remove(struct chaos__store *store, uint32_t domid,
+                         const struct chaos__device_name *name,
+                         struct chaos_error *err);
 
 /* Queues taking a domain's back ends away, whatever state they are in: they let
  * go of its memory and ports.  None is no error.  The front ends' directories
@@ -176,6 +196,6 @@ void chaos__devices_dress(struct chaos__store *store, uint32_t domid,
 
 /* The name of the interface in dom0. */
 void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,
-                          unsigned id, char name[CHAOS__INTERFACE_NAME_MAX]);
+                          char name[CHAOS__INTERFACE_NAME_MAX]);
 
 #endif

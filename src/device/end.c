@@ -28,7 +28,7 @@ unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
     unsigned i;
 
     for (i = 0; !deferred && i < devices->net_count; i++, end++) {
-        chaos__end_place(end, "vif", domid, i);
+        chaos__end_place(end, "vif", domid, config->vifs[i].id);
         end->vif = &config->vifs[i];
         end->net = &devices->nets[i];
     }
@@ -45,8 +45,10 @@ unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
         end->p9 = &config->p9s[i];
         end->p9_path = devices->p9_paths[i];
     }
-    for (i = 0; i < (unsigned)(end - ends); i++)
+    for (i = 0; i < (unsigned)(end - ends); i++) {
         ends[i].noxs = devices->noxs;
+        ends[i].guest_runs = devices->guest_runs;
+    }
     return (unsigned)(end - ends);
 }
 
@@ -107,11 +109,12 @@ void chaos__end_write_plugged(struct chaos__store *store,
     chaos__store_set(store, end->back, "hotplug-status", "connected");
 }
 
-/* What has no script is ready at once. */
+/* What has no script is ready at once, but for an interface that a guest which
+ * runs could send from before it is on its bridge. */
 static void set_plugged(struct chaos__store *store,
                         const struct chaos__end *end)
 {
-    if (!*chaos__end_script(end))
+    if (!*chaos__end_script(end) && !(end->net && end->guest_runs))
         chaos__end_write_plugged(store, end);
 }
 

@@ -34,6 +34,7 @@ struct chaos__end {
     const char *type;   /* "vif", "vbd" or "9pfs" */
     uint32_t domid, id; /* id: as the directories are called */
     bool noxs;          /* else the guest plays the front end */
+    bool guest_runs;    /* see struct chaos__devices */
     char front[64], back[64];
     char libxl[64]; /* where xl looks for devices; noxs: not used */
     /* one of these pairs; the others are NULL */

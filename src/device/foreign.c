@@ -154,7 +154,7 @@ static int dismiss(struct chaos__store *store, uint32_t domid,
 
     for (; count > 0; names += batch, count -= batch) {
         batch = count < CHAOS__ENDS_MAX ? count : CHAOS__ENDS_MAX;
-        rc = chaos__devices_dismiss(store, domid, names, batch, err);
+        rc = chaos__devices_dismiss(store, domid, names, batch, true, err);
         if (rc < 0)
             return rc;
         failed += rc;
@@ -183,6 +183,23 @@ static int clean_up(struct chaos__store *store, uint32_t domid,
                       : chaos__script_disk(store, domid, id, script,
                                            CHAOS__SCRIPT_REMOVE, err);
     return rc < 0;
+}
+
+int chaos__device_clean_up(struct chaos__store *store, uint32_t domid,
+                           const struct chaos__device_name *name,
+                           struct chaos_error *err)
+{
+    const char *usual = name->is_net ? CHAOS__SCRIPT_VIF : CHAOS__SCRIPT_VBD;
+    char script[SCRIPT_SIZE];
+    struct chaos__end end;
+    int rc;
+
+    chaos__end_place(&end, name->is_net ? "vif" : "vbd", domid, name->id);
+    chaos__end_read(store, &end, "script", script, sizeof(script));
+    rc = chaos__store_run(store, err);
+    return rc < 0 || strcmp(script, usual) == 0
+               ? rc
+               : clean_up(store, domid, name, err);
 }
 
 static int remove_nodes(struct chaos__store *store, uint32_t domid,

@@ -8,7 +8,7 @@
 #ifndef CHAOS_SRC_DEVICE_FOREIGN_H
 #define CHAOS_SRC_DEVICE_FOREIGN_H
 
-#include "store/store.h"
+#include "device.h"
 
 #include <stdint.h>
 
@@ -26,5 +26,11 @@ int chaos__foreign_devices_check(struct chaos__store *store, uint32_t domid,
  */
 int chaos__devices_unplug(struct chaos__store *store, uint32_t domid,
                           struct chaos_error *err);
+
+/* Runs the script that cleans up behind one device of a guest of ours, if it
+ * has one of the user's own.  1 when that fails, which `err` tells. */
+int chaos__device_clean_up(struct chaos__store *store, uint32_t domid,
+                           const struct chaos__device_name *name,
+                           struct chaos_error *err);
 
 #endif

@@ -47,6 +47,7 @@ struct chaos_events {
     /* ended guests that were told of and are still there, by domid */
     struct told *told;
     size_t told_count;
+    bool saw_change; /* see must_look() */
     /* and those that are to be told of */
     struct chaos_event *queue;
     size_t queue_count, queue_next, queue_size;
@@ -129,15 +130,21 @@ static bool is_guest(const struct chaos__slot *slot)
     return slot->state == CHAOS__SLOT_RUNNING && !slot->is_aside;
 }
 
-/* Whether there is a guest that nobody tells of. */
+/* Whether there is a guest that nobody tells of, or one whose end could not be
+ * seen to if there had been news of it: a device of it is changing. */
 static bool must_look(struct chaos_events *events)
 {
+    bool must = events->saw_change;
     struct chaos__slot *slot = NULL;
 
-    while ((slot = chaos__registry_next(events->chaos->registry, slot)))
+    events->saw_change = false;
+    while ((slot = chaos__registry_next(events->chaos->registry, slot))) {
+        if (slot->state == CHAOS__SLOT_CHANGING)
+            events->saw_change = true;
         if (is_guest(slot) && (!slot->store_frame || !events->store))
-            return true;
-    return false;
+            must = true;
+    }
+    return must || events->saw_change;
 }
 
 static int grow_queue(struct chaos_events *events, struct chaos_error *err)

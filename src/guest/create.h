@@ -57,6 +57,14 @@ int chaos__create_prepare(struct chaos *chaos,
 /* Waits until they have. */
 int chaos__create_connect(struct chaos *chaos, struct chaos__slot *slot,
                           struct chaos__shell *shell, struct chaos_error *err);
+/* As libxl's LIBXL_INIT_TIMEOUT: a back end takes milliseconds. */
+#define CHAOS__BACKEND_TIMEOUT_MS 10000
+
+/* Notes in the slot if there are scripts of the user's own, and says so: they
+ * are run when back ends are there, and again when these go. */
+void chaos__announce_scripts(struct chaos *chaos,
+                             const struct chaos_config *config,
+                             struct chaos__slot *slot);
 /* Where its vCPUs run and what the scheduler gives them, which a shell does not
  * fix.  Without a key about it Xen is not asked for anything. */
 int chaos__create_tune(struct chaos *chaos, const struct chaos_config *config,
@@ -95,5 +103,14 @@ int chaos__create_learn_mode(const struct chaos_config *config,
 int chaos__keep_config(struct chaos *chaos, const struct chaos_config *config,
                        const struct chaos__devices *devices,
                        struct chaos__slot *slot, struct chaos_error *err);
+/* Keeps it with the one device that these are, or without that one: then
+ * nothing is done if it has none such.  Does nothing for a guest of which
+ * nothing is kept. */
+int chaos__keep_with(struct chaos *chaos, const struct chaos__slot *slot,
+                     const struct chaos__devices *devices,
+                     struct chaos_error *err);
+int chaos__keep_without(struct chaos *chaos, const struct chaos__slot *slot,
+                        const struct chaos__device_name *name,
+                        struct chaos_error *err);
 
 #endif

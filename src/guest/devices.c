@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "devices.h"
 
+#include "clock.h"
 #include "foreign.h"
 #include "guest.h"
 
@@ -31,13 +32,13 @@ static int make_mac(uint8_t mac[6], struct chaos_error *err)
     return 0;
 }
 
-static void fill_net(struct chaos__device *record, uint32_t domid, unsigned id,
+static void fill_net(struct chaos__device *record, uint32_t domid,
                      const struct chaos__vif *vif, const struct chaos__net *net)
 {
     *record = (struct chaos__device){
         .kind = CHAOS__DEVICE_NET,
         .use = CHAOS__USE_ALONE,
-        .id = id,
+        .id = vif->id,
         .prefix = vif->prefix,
         .loop = CHAOS__LOOP_NONE,
         .port = net->port,
@@ -50,12 +51,12 @@ static void fill_net(struct chaos__device *record, uint32_t domid, unsigned id,
     memcpy(record->bridge, vif->bridge, sizeof(record->bridge));
     memcpy(record->ipv4, vif->ipv4, sizeof(record->ipv4));
     memcpy(record->gateway, vif->gateway, sizeof(record->gateway));
-    chaos__net_interface(vif, domid, id, record->name);
+    chaos__net_interface(vif, domid, record->name);
 }
 
 static int record_net(struct chaos__registry *registry,
-                      struct chaos__slot *slot, unsigned id,
-                      const struct chaos__vif *vif, struct chaos__net *net,
+                      struct chaos__slot *slot, const struct chaos__vif *vif,
+                      struct chaos__net *net, uint8_t change,
                       struct chaos_error *err)
 {
     struct chaos__device record, *added;
@@ -65,12 +66,13 @@ static int record_net(struct chaos__registry *registry,
         rc = vif->has_mac ? 0 : make_mac(net->mac, err);
         if (rc < 0)
             return rc;
-        fill_net(&record, slot->domid, id, vif, net);
+        fill_net(&record, slot->domid, vif, net);
+        record.change = change;
         rc = chaos__registry_add_device(registry, slot, &record, &added, err);
         if (rc != CHAOS_EEXIST || vif->has_mac || tries == MAC_TRIES)
             break;
     }
-    return rc < 0 ? chaos__fail_within(err, rc, "vif %u", id) : 0;
+    return rc < 0 ? chaos__fail_within(err, rc, "vif %u", vif->id) : 0;
 }
 
 static void fill_block(struct chaos__device *record,
@@ -110,12 +112,13 @@ static void fill_block(struct chaos__device *record,
 static int record_block(struct chaos__registry *registry,
                         struct chaos__slot *slot,
                         const struct chaos__disk *disk,
-                        const struct chaos__block *block,
+                        const struct chaos__block *block, uint8_t change,
                         struct chaos_error *err)
 {
     struct chaos__device record, *added;
 
     fill_block(&record, disk, block);
+    record.change = change;
     return chaos__registry_add_device(registry, slot, &record, &added, err);
 }
 
@@ -125,15 +128,17 @@ int chaos__devices_record(struct chaos__registry *registry,
                           struct chaos_error *err)
 {
     const struct chaos_config *config = devices->config;
+    const uint8_t change =
+        devices->guest_runs ? CHAOS__CHANGE_COMING : CHAOS__CHANGE_NONE;
     unsigned i;
     int rc = 0;
 
     for (i = 0; rc == 0 && i < devices->net_count; i++)
-        rc = record_net(registry, slot, i, &config->vifs[i], &devices->nets[i],
-                        err);
+        rc = record_net(registry, slot, &config->vifs[i], &devices->nets[i],
+                        change, err);
     for (i = 0; rc == 0 && i < devices->block_count; i++)
         rc = record_block(registry, slot, &config->disks[i],
-                          &devices->blocks[i], err);
+                          &devices->blocks[i], change, err);
     return rc;
 }
 
@@ -148,7 +153,7 @@ unsigned chaos__devices_wish(
     unsigned i;
 
     for (i = 0; i < devices->net_count; i++, wish++)
-        fill_net(wish, CHAOS__NO_DOMID, i, &config->vifs[i], &devices->nets[i]);
+        fill_net(wish, CHAOS__NO_DOMID, &config->vifs[i], &devices->nets[i]);
     for (i = 0; i < devices->block_count; i++, wish++)
         fill_block(wish, &config->disks[i], &devices->blocks[i]);
     return (unsigned)(wish - wishes);
@@ -238,14 +243,13 @@ static struct chaos__slot *find_interface(struct chaos__registry *registry,
 }
 
 static struct chaos__slot *rival_of_net(struct chaos__registry *registry,
-                                        unsigned id,
                                         const struct chaos__vif *vif,
                                         const struct chaos__net *net)
 {
     struct chaos__slot *slot = NULL;
     struct chaos__device wanted;
 
-    fill_net(&wanted, CHAOS__NO_DOMID, id, vif, net);
+    fill_net(&wanted, CHAOS__NO_DOMID, vif, net);
     if (vif->has_mac)
         slot = chaos__registry_rival(registry, &wanted);
     if (!slot && *vif->name && chaos__dom0_has_interface(vif->name))
@@ -262,7 +266,7 @@ struct chaos__slot *chaos__devices_rival(struct chaos__registry *registry,
     unsigned i;
 
     for (i = 0; !slot && i < devices->net_count; i++)
-        slot = rival_of_net(registry, i, &config->vifs[i], &devices->nets[i]);
+        slot = rival_of_net(registry, &config->vifs[i], &devices->nets[i]);
     for (i = 0; !slot && i < devices->block_count; i++) {
         fill_block(&wanted, &config->disks[i], &devices->blocks[i]);
         slot = chaos__registry_rival(registry, &wanted);
@@ -281,11 +285,45 @@ unsigned chaos__devices_recorded(
 
     while (count < CHAOS__VIFS_MAX + CHAOS__DISKS_MAX &&
            (record = chaos__registry_next_device(registry, slot, record)))
-        names[count++] = (struct chaos__device_name){
-            .is_net = record->kind == CHAOS__DEVICE_NET,
-            .id = record->id,
-        };
+        names[count++] = chaos__device_name(record);
     return count;
+}
+
+bool chaos__device_has_back_end(const struct chaos__device *record,
+                                uint32_t domid)
+{
+    return chaos__dom0_has_device(
+        record->kind == CHAOS__DEVICE_NET ? "vif" : "vbd", domid, record->id);
+}
+
+/* blkback leaves the kernel's list before its last requests are done, and
+ * closes the disk after them: of a loop device that can be seen. */
+bool chaos__device_is_in_use(const struct chaos__device *record, uint32_t domid)
+{
+    uint64_t id[2];
+
+    if (chaos__device_has_back_end(record, domid))
+        return true;
+    return record->kind == CHAOS__DEVICE_BLOCK &&
+           record->loop != CHAOS__LOOP_NONE &&
+           chaos__dom0_loop_id(record->loop, id, NULL) == 0 &&
+           memcmp(id, record->key, sizeof(id)) == 0;
+}
+
+int chaos__device_await(const struct chaos__device *record, uint32_t domid,
+                        int64_t until_us, struct chaos_error *err)
+{
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+
+    while (chaos__device_is_in_use(record, domid)) {
+        if (chaos__now_us() > until_us)
+            return chaos__fail(err, CHAOS_EBUSY,
+                               "a back end does not let go of domain %u",
+                               domid);
+        chaos__sleep_us(pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+    }
+    return 0;
 }
 
 static uint8_t access_of(const struct chaos__device *record)
@@ -328,28 +366,39 @@ static void fill_info(struct chaos_device_info *info,
     memcpy(info->gateway, record->gateway, sizeof(info->gateway));
 }
 
+/* Of one kind, in the order in which they came. */
+static int collect_kind(struct chaos *chaos, const struct chaos__slot *slot,
+                        uint8_t kind, struct chaos_device_info **list_r,
+                        size_t *count_r, struct chaos_error *err)
+{
+    const size_t most = CHAOS__VIFS_MAX + CHAOS__DISKS_MAX;
+    struct chaos__device *record = NULL;
+    struct chaos_device_info *larger;
+
+    while (*count_r < most && (record = chaos__registry_next_device(
+                                   chaos->registry, slot, record))) {
+        /* One that is coming may not come. */
+        if (record->kind != kind || record->change == CHAOS__CHANGE_COMING)
+            continue;
+        larger = realloc(*list_r, (*count_r + 1) * sizeof(*larger));
+        if (!larger)
+            return chaos__fail_memory(err);
+        *list_r = larger;
+        fill_info(&larger[(*count_r)++], record);
+    }
+    return 0;
+}
+
 static int collect(struct chaos *chaos, const struct chaos__slot *slot,
                    struct chaos_device_info **list_r, size_t *count_r,
                    struct chaos_error *err)
 {
-    const size_t most = CHAOS__VIFS_MAX + CHAOS__DISKS_MAX;
-    struct chaos_device_info *list = NULL, *larger;
-    struct chaos__device *record = NULL;
-    size_t count = 0;
+    int rc = collect_kind(chaos, slot, CHAOS__DEVICE_NET, list_r, count_r, err);
 
-    while (count < most && (record = chaos__registry_next_device(
-                                chaos->registry, slot, record))) {
-        larger = realloc(list, (count + 1) * sizeof(*list));
-        if (!larger) {
-            free(list);
-            return chaos__fail_memory(err);
-        }
-        list = larger;
-        fill_info(&list[count++], record);
-    }
-    *list_r = list;
-    *count_r = count;
-    return 0;
+    if (rc == 0)
+        rc = collect_kind(chaos, slot, CHAOS__DEVICE_BLOCK, list_r, count_r,
+                          err);
+    return rc;
 }
 
 /* What the records have no room for is in the configuration. */
@@ -407,11 +456,9 @@ int chaos_guest_devices(struct chaos *chaos, uint32_t domid, unsigned flags,
         rc = collect(chaos, slot, &list, &count, err);
     else if (rc == 0)
         rc = chaos__foreign_list_devices(chaos, domid, &list, &count, err);
-    if (rc < 0)
-        return rc;
-    if (slot)
+    if (rc == 0 && slot)
         fill_targets(chaos, domid, list, count);
-    if (flags & CHAOS_DEVICES_STATE && count > 0)
+    if (rc == 0 && flags & CHAOS_DEVICES_STATE && count > 0)
         rc = fill_states(chaos, domid, list, count, err);
     if (rc < 0) {
         free(list);

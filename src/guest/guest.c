@@ -60,7 +60,7 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
                          "that could not be done; chaos list tries again, and "
                          "says why",
                          slot->name, slot->owner_pid);
-    } else if (slot->state != CHAOS__SLOT_RUNNING) {
+    } else if (!chaos__is_guest(slot)) {
         rc = chaos__fail(err, CHAOS_EBUSY,
                          "guest %s: process %u is working on it; try again",
                          slot->name, slot->owner_pid);
@@ -175,7 +175,7 @@ int chaos__guest_open(struct chaos *chaos, uint32_t domid,
 int chaos__guest_open_xenstore(struct chaos *chaos, uint32_t domid,
                                struct chaos__slot **slot_r,
                                struct chaos__hv_domain *domain_r,
-                               struct chaos_error *err)
+                               const char *cannot, struct chaos_error *err)
 {
     int rc = chaos__guest_open(chaos, domid, slot_r, domain_r, err);
 
@@ -183,9 +183,8 @@ int chaos__guest_open_xenstore(struct chaos *chaos, uint32_t domid,
         return rc;
     if (!(*slot_r)->store_frame)
         return chaos__fail(err, CHAOS_ENOTSUP,
-                           "guest %s does not use XenStore, so it cannot be "
-                           "asked to change its memory or vCPUs",
-                           (*slot_r)->name);
+                           "guest %s does not use XenStore, so it cannot %s",
+                           (*slot_r)->name, cannot);
     return chaos__store_ready(chaos, err);
 }
 

@@ -49,6 +49,12 @@ bool chaos__await_gone(struct chaos *chaos, uint32_t domid,
 /* Frees a slot that is LINGERING if its back ends have let go. */
 void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot);
 
+/* Whether it has a guest that is there, and was not ended. */
+static inline bool chaos__is_guest(const struct chaos__slot *slot)
+{
+    return slot->state == CHAOS__SLOT_RUNNING ||
+           slot->state == CHAOS__SLOT_CHANGING;
+}
 /* Whether its guest has ended and something is still to be done, here or by
  * another process. */
 static inline bool chaos__is_ending(const struct chaos__slot *slot)
@@ -65,6 +71,11 @@ bool chaos__await_release(struct chaos *chaos, struct chaos__slot *slot);
 int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
                              struct chaos_error *err);
 
+/* Finishes or undoes what somebody who died was doing with a device: the slot
+ * is CHANGING and ours, and nobody's after. */
+int chaos__finish_change(struct chaos *chaos, struct chaos__slot *slot,
+                         struct chaos_error *err);
+
 /* Undoes a slot that is ours, whatever state it is in: destroys its domain
  * and frees it, or lets it linger while back ends have something of it.  When
  * Xen fails, leaves it to the next process. */
@@ -76,7 +87,7 @@ int chaos__guest_read_domains(struct chaos *chaos,
                               struct chaos__hv_domain **domains_r,
                               size_t *count_r, struct chaos_error *err);
 
-/* The domain of a slot.  CHAOS_EBUSY while somebody works on it;
+/* The domain of a slot.  CHAOS_EBUSY while somebody makes or ends it;
  * CHAOS_ENOGUEST when the domain has gone without us: the slot is free then. */
 int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
                       struct chaos__hv_domain *domain_r,
@@ -112,11 +123,11 @@ int chaos__guest_open(struct chaos *chaos, uint32_t domid,
                       struct chaos_error *err);
 
 /* The same for a guest that uses XenStore, which is open then; CHAOS_ENOTSUP
- * for another. */
+ * for another, of which the message says what it "cannot" then. */
 int chaos__guest_open_xenstore(struct chaos *chaos, uint32_t domid,
                                struct chaos__slot **slot_r,
                                struct chaos__hv_domain *domain_r,
-                               struct chaos_error *err);
+                               const char *cannot, struct chaos_error *err);
 
 /* Ends a guest that exists: DYING, destroyed, LINGERING or free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,

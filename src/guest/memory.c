@@ -128,7 +128,8 @@ static int change_memory(struct chaos *chaos, uint32_t domid,
         return chaos__fail(err, CHAOS_EINVAL,
                            "%" PRIu64 " KiB of memory: not 1 MiB to 16 TiB",
                            memory_kb);
-    rc = chaos__guest_open_xenstore(chaos, domid, &slot, &domain, err);
+    rc = chaos__guest_open_xenstore(chaos, domid, &slot, &domain,
+                                    "be asked to change its memory", err);
     if (rc < 0)
         return rc;
     change.hv = chaos->hv;

@@ -17,9 +17,6 @@
 /* As libxl's: one event channel page's worth is plenty for most. */
 #define EVENT_CHANNELS_DEFAULT 1023
 
-/* As libxl's LIBXL_INIT_TIMEOUT: a back end takes milliseconds. */
-#define BACKEND_TIMEOUT_MS 10000
-
 /* The loop devices of a slot's late-bound disks are always the same ones. */
 static int first_loop(struct chaos *chaos, const struct chaos__slot *slot)
 {
@@ -94,17 +91,17 @@ static void warn_of_script(struct chaos *chaos, const char *name,
                    name, what, script);
 }
 
-/* They are run when back ends are there, and again when the guest goes. */
-static void announce_scripts(struct chaos *chaos,
+void chaos__announce_scripts(struct chaos *chaos,
                              const struct chaos_config *config,
                              struct chaos__slot *slot)
 {
     char what[16];
     unsigned i;
 
-    slot->has_scripts = chaos__devices_have_scripts(config);
+    if (chaos__devices_have_scripts(config))
+        slot->has_scripts = 1;
     for (i = 0; i < config->vif_count; i++) {
-        snprintf(what, sizeof(what), "vif %u", i);
+        snprintf(what, sizeof(what), "vif %u", config->vifs[i].id);
         warn_of_script(chaos, slot->name, what, config->vifs[i].script);
     }
     for (i = 0; i < config->disk_count; i++)
@@ -152,7 +149,7 @@ static int connect_devices(struct chaos *chaos,
         rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
     if (rc < 0)
         return rc;
-    announce_scripts(chaos, config, slot);
+    chaos__announce_scripts(chaos, config, slot);
     slot->model =
         config->p9_count > 0 ? CHAOS__MODEL_STARTING : CHAOS__MODEL_NONE;
     if (!shell->noxs)
@@ -188,7 +185,7 @@ int chaos__create_connect(struct chaos *chaos, struct chaos__slot *slot,
     if (!chaos__devices_any(shell->devices))
         return shell->noxs ? 0 : chaos__store_run(chaos->store, err);
     rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
-                               BACKEND_TIMEOUT_MS, err);
+                               CHAOS__BACKEND_TIMEOUT_MS, err);
     if (rc == 0)
         slot->are_connected = 1;
     return rc;

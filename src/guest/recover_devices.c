@@ -33,14 +33,26 @@ static bool is_recorded(struct chaos__registry *registry,
     return false;
 }
 
+static const struct chaos__vif *vif_of(const struct chaos_config *config,
+                                       uint32_t id)
+{
+    unsigned i;
+
+    for (i = 0; config && i < config->vif_count; i++)
+        if (config->vifs[i].id == id)
+            return &config->vifs[i];
+    return NULL;
+}
+
 static void fill_net(struct chaos__device *record,
                      const struct chaos__found *found, uint32_t domid,
                      const struct chaos_config *config)
 {
-    static const struct chaos__vif unknown;
-    const struct chaos__vif *vif = config && found->id < config->vif_count
-                                       ? &config->vifs[found->id]
-                                       : &unknown;
+    const struct chaos__vif unknown = { .id = found->id };
+    const struct chaos__vif *vif = vif_of(config, found->id);
+
+    if (!vif)
+        vif = &unknown;
 
     record->kind = CHAOS__DEVICE_NET;
     record->use = CHAOS__USE_ALONE;
@@ -48,7 +60,7 @@ static void fill_net(struct chaos__device *record,
     memcpy(record->key, found->mac, sizeof(found->mac));
     memcpy(record->mac, found->mac, sizeof(found->mac));
     memcpy(record->bridge, found->bridge, sizeof(record->bridge));
-    chaos__net_interface(vif, domid, found->id, record->name);
+    chaos__net_interface(vif, domid, record->name);
     memcpy(record->ipv4, vif->ipv4, sizeof(record->ipv4));
     memcpy(record->gateway, vif->gateway, sizeof(record->gateway));
     record->prefix = vif->prefix;

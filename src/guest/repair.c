@@ -18,8 +18,6 @@
 #define LINGER_MAX_S 10
 #define LINGERING_AT_ONCE 16
 
-#define RELEASE_TIMEOUT_US 2000000
-
 /* Longer than the 100 ms of blkback's, on a busy host. */
 #define RESIZING_S 2
 
@@ -213,33 +211,12 @@ static bool is_late_bound(const struct chaos__device *device, uint32_t domid)
            device->loop >= CHAOS__LOOP_SHELLS;
 }
 
-static bool has_back_end(const struct chaos__device *device, uint32_t domid)
-{
-    return chaos__dom0_has_device(
-        device->kind == CHAOS__DEVICE_NET ? "vif" : "vbd", domid, device->id);
-}
-
-/* Whether its back end can be seen to use it.  blkback leaves the kernel's list
- * before its last requests are done, and closes the disk after them: of a loop
- * device that can be seen. */
-static bool is_in_use(const struct chaos__device *device, uint32_t domid)
-{
-    uint64_t id[2];
-
-    if (has_back_end(device, domid))
-        return true;
-    return device->kind == CHAOS__DEVICE_BLOCK &&
-           device->loop != CHAOS__LOOP_NONE &&
-           chaos__dom0_loop_id(device->loop, id, NULL) == 0 &&
-           memcmp(id, device->key, sizeof(id)) == 0;
-}
-
 /* Whether its back end may still use something of a domain that is dying. */
 static bool is_held(const struct chaos__device *device, uint32_t domid)
 {
     return (device->kind == CHAOS__DEVICE_BLOCK &&
             device->loop == CHAOS__LOOP_NONE) ||
-           is_in_use(device, domid);
+           chaos__device_is_in_use(device, domid);
 }
 
 /* blkback looks every 100 ms whether its disk has another size, as a late-bound
@@ -271,18 +248,14 @@ static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
 static int await_back_ends(struct chaos *chaos, const struct chaos__slot *slot,
                            struct chaos_error *err)
 {
-    int64_t until_us = chaos__now_us() + RELEASE_TIMEOUT_US;
-    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+    const int64_t until_us = chaos__now_us() + CHAOS__RELEASE_TIMEOUT_US;
+    struct chaos__device *device = NULL;
+    int rc = 0;
 
-    while (any_device(chaos, slot, is_in_use)) {
-        if (chaos__now_us() > until_us)
-            return chaos__fail(err, CHAOS_EBUSY,
-                               "a back end does not let go of domain %u",
-                               slot->domid);
-        chaos__sleep_us(pause_us);
-        pause_us = chaos__look_next_us(pause_us);
-    }
-    return 0;
+    while (rc == 0 && (device = chaos__registry_next_device(chaos->registry,
+                                                            slot, device)))
+        rc = chaos__device_await(device, slot->domid, until_us, err);
+    return rc;
 }
 
 int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
@@ -308,7 +281,8 @@ int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
  * one whose disk gets another size. */
 static bool may_write(struct chaos *chaos, const struct chaos__slot *slot)
 {
-    return slot->writes_late && any_device(chaos, slot, has_back_end);
+    return slot->writes_late &&
+           any_device(chaos, slot, chaos__device_has_back_end);
 }
 
 /* Whether back ends still have something of the domain: 1, 0, or an error.
@@ -437,6 +411,23 @@ static void repair_lingering(struct chaos *chaos)
     }
 }
 
+static int repair_change(struct chaos *chaos, struct chaos__slot *slot)
+{
+    const uint32_t domid = slot->domid;
+    struct chaos_error err;
+    int rc;
+
+    chaos__log(chaos, CHAOS_LOG_WARNING,
+               "%s (domain %d): process %u died while changing a device of "
+               "it; finishing or undoing that",
+               slot->name, (int)domid, slot->owner_pid);
+    rc = chaos__finish_change(chaos, slot, &err);
+    if (rc < 0)
+        chaos__log(chaos, CHAOS_LOG_WARNING, "domain %d: %s", (int)domid,
+                   err.message);
+    return rc;
+}
+
 void chaos__repair(struct chaos *chaos)
 {
     struct chaos_error err;
@@ -448,6 +439,11 @@ void chaos__repair(struct chaos *chaos)
     while ((slot = chaos__registry_next_orphan(chaos->registry))) {
         if (slot->state == CHAOS__SLOT_DUE) {
             chaos__restart_due(chaos, slot);
+            continue;
+        }
+        if (slot->state == CHAOS__SLOT_CHANGING) {
+            if (repair_change(chaos, slot) < 0)
+                break;
             continue;
         }
         domid = slot->domid;

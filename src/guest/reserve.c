@@ -67,7 +67,7 @@ void chaos__settle_rivals(struct chaos *chaos,
         if (chaos__settle_taken(chaos, rival) < 0)
             break;
         /* It goes on: then so does the rivalry. */
-        if (rival->state == CHAOS__SLOT_RUNNING &&
+        if (chaos__is_guest(rival) &&
             memcmp(rival->uuid, uuid, sizeof(uuid)) == 0)
             break;
     }

@@ -103,7 +103,8 @@ int chaos_guest_set_vcpus(struct chaos *chaos, uint32_t domid, unsigned vcpus,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__guest_open_xenstore(chaos, domid, &slot, &domain, err);
+    int rc = chaos__guest_open_xenstore(chaos, domid, &slot, &domain,
+                                        "be asked to change its vCPUs", err);
 
     if (rc < 0)
         return rc;

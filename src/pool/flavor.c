@@ -50,6 +50,9 @@ const char *chaos__flavor_of(const struct chaos_config *config, bool noxs,
         /* The kernel names no interface anew that is up. */
         if (*config->vifs[i].name)
             return "an interface with a vifname= is made for its guest";
+        if (config->vifs[i].id != i)
+            return "an interface with a devid= of its own is made for its "
+                   "guest";
         if (*config->vifs[i].script)
             return "a script= is run for its guest";
         set_vif(&flavor->vifs[i], &config->vifs[i]);
@@ -63,8 +66,9 @@ const char *chaos__flavor_of(const struct chaos_config *config, bool noxs,
 }
 
 static void fill_vif(struct chaos__vif *vif,
-                     const struct chaos__flavor_vif *wanted)
+                     const struct chaos__flavor_vif *wanted, uint32_t id)
 {
+    vif->id = id;
     memcpy(vif->bridge, wanted->bridge, sizeof(vif->bridge));
     vif->rate_bytes = wanted->rate_bytes;
     vif->rate_interval_us = wanted->rate_interval_us;
@@ -101,7 +105,7 @@ struct chaos_config *chaos__flavor_config(const struct chaos__flavor *flavor)
         return NULL;
     }
     for (i = 0; i < flavor->vif_count && i < CHAOS__VIFS_MAX; i++)
-        fill_vif(&config->vifs[config->vif_count++], &flavor->vifs[i]);
+        fill_vif(&config->vifs[config->vif_count++], &flavor->vifs[i], i);
     for (i = 0; i < flavor->disk_count && i < CHAOS__DISKS_MAX; i++)
         fill_disk(&config->disks[config->disk_count++], &flavor->disks[i]);
     return config;

@@ -20,7 +20,8 @@ struct chaos__slot *chaos__slot_at(struct chaos__registry *registry,
 
 bool chaos__slot_is_sound(const struct chaos__slot *slot)
 {
-    return slot->state > CHAOS__SLOT_FREE && slot->state <= CHAOS__SLOT_DUE &&
+    return slot->state > CHAOS__SLOT_FREE &&
+           slot->state <= CHAOS__SLOT_CHANGING &&
            (slot->domid == CHAOS__NO_DOMID ||
             (slot->domid > 0 && slot->domid < CHAOS__SLOTS)) &&
            slot->renaming <= CHAOS__PUTTING_ASIDE &&
@@ -31,7 +32,8 @@ bool chaos__slot_is_sound(const struct chaos__slot *slot)
 bool chaos__slot_in_flight(uint32_t state)
 {
     return state == CHAOS__SLOT_PREPARING || state == CHAOS__SLOT_CLAIMED ||
-           state == CHAOS__SLOT_DYING || state == CHAOS__SLOT_DUE;
+           state == CHAOS__SLOT_DYING || state == CHAOS__SLOT_DUE ||
+           state == CHAOS__SLOT_CHANGING;
 }
 
 static uint16_t *list_head(struct chaos__registry *registry,

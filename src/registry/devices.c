@@ -197,7 +197,7 @@ static void slot_add(struct chaos__registry *registry, struct chaos__slot *slot,
         return;
     }
     device->next = 0;
-    device->place = last ? last->place + 1 : 1;
+    device->place = (uint16_t)(last ? last->place + 1 : 1);
     if (last)
         last->next = number;
     else
@@ -346,6 +346,64 @@ void chaos__devices_drop(struct chaos__registry *registry,
     slot->first_device = slot->last_device = 0;
 }
 
+/* Those behind it in its slot's list move up by one place. */
+static void move_up(struct chaos__registry *registry,
+                    const struct chaos__device *device)
+{
+    struct chaos__device *other;
+    unsigned place = device->place;
+    uint32_t number;
+
+    for (number = device->next; number; number = other->next) {
+        other = device_at(registry, number);
+        if (!other || other->slot != device->slot ||
+            other->place != place + 1) {
+            registry->is_broken = true;
+            return;
+        }
+        other->place = (uint16_t)place++;
+    }
+}
+
+static void slot_remove(struct chaos__registry *registry,
+                        struct chaos__slot *slot, struct chaos__device *device)
+{
+    struct chaos__device *before = NULL, *other;
+
+    while ((other = chaos__registry_next_device(registry, slot, before)) &&
+           other != device)
+        before = other;
+    if (!other) {
+        registry->is_broken = true;
+        return;
+    }
+    move_up(registry, device);
+    if (before)
+        before->next = device->next;
+    else
+        slot->first_device = device->next;
+    if (!device->next)
+        slot->last_device = before ? number_of(registry, before) : 0;
+}
+
+int chaos__registry_drop_device(struct chaos__registry *registry,
+                                struct chaos__slot *slot,
+                                struct chaos__device *device,
+                                struct chaos_error *err)
+{
+    int rc = chaos__registry_lock(registry, err);
+
+    if (rc < 0)
+        return rc;
+    chaos__change_begin(registry);
+    key_remove(registry, device);
+    slot_remove(registry, slot, device);
+    free_add(registry, device);
+    chaos__change_end(registry);
+    chaos__registry_unlock(registry);
+    return 0;
+}
+
 int chaos__registry_drop_devices(struct chaos__registry *registry,
                                  struct chaos__slot *slot,
                                  struct chaos_error *err)
@@ -374,6 +432,35 @@ void chaos__devices_release_macs(struct chaos__registry *registry,
     }
 }
 
+/* By the places that they had, which are numbered anew then. */
+static void slot_insert(struct chaos__registry *registry,
+                        struct chaos__slot *slot, struct chaos__device *device)
+{
+    struct chaos__device *devices = registry->map->devices;
+    uint32_t *at =
+        slot->last_device && devices[slot->last_device].place <= device->place
+            ? &devices[slot->last_device].next
+            : &slot->first_device;
+
+    while (*at && devices[*at].place <= device->place)
+        at = &devices[*at].next;
+    device->next = *at;
+    *at = number_of(registry, device);
+    if (!device->next)
+        slot->last_device = *at;
+}
+
+static void number_places(struct chaos__registry *registry,
+                          const struct chaos__slot *slot)
+{
+    struct chaos__device *devices = registry->map->devices;
+    uint32_t number;
+    uint16_t place = 0;
+
+    for (number = slot->first_device; number; number = devices[number].next)
+        devices[number].place = ++place;
+}
+
 void chaos__devices_rebuild(struct chaos__registry *registry)
 {
     struct chaos__layout *map = registry->map;
@@ -398,6 +485,8 @@ void chaos__devices_rebuild(struct chaos__registry *registry)
             slot->state == CHAOS__SLOT_LINGERING)
             memset(device->key, 0, sizeof(device->key));
         key_add(registry, device);
-        slot_add(registry, slot, device);
+        slot_insert(registry, slot, device);
     }
+    for (number = 1; number <= chaos__used(registry); number++)
+        number_places(registry, &map->slots[number]);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define CONFIG "guest-%u.cfg"
+#define CONFIG_NEW "guest-%u.cfg.new" /* not whole yet */
 #define FRAMES "shell-%u.frames"
 
 #define CONFIG_SIZE_MAX (1u << 20)
@@ -62,18 +63,12 @@ static int fail_to_keep(const struct chaos__registry *registry,
                : chaos__fail_errno(err, errno, "keeping %s", path);
 }
 
-/* `*flag` is set first: who dies in between must leave no file that nobody
- * removes. */
-static int keep(struct chaos__registry *registry, struct chaos__slot *slot,
-                const char *pattern, uint32_t *flag, const void *bytes,
-                size_t size, struct chaos_error *err)
+/* All of it, or an error. */
+static int write_file(const struct chaos__registry *registry, const char *path,
+                      const void *bytes, size_t size, struct chaos_error *err)
 {
-    char path[PATH_SIZE];
     int fd, rc = 0;
 
-    path_of(registry, slot, pattern, path);
-    *flag = 1;
-    chaos__barrier();
     fd =
         open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -83,6 +78,20 @@ static int keep(struct chaos__registry *registry, struct chaos__slot *slot,
         rc = fail_to_keep(registry, path, err);
     close(fd);
     return rc;
+}
+
+/* `*flag` is set first: who dies in between must leave no file that nobody
+ * removes. */
+static int keep(struct chaos__registry *registry, struct chaos__slot *slot,
+                const char *pattern, uint32_t *flag, const void *bytes,
+                size_t size, struct chaos_error *err)
+{
+    char path[PATH_SIZE];
+
+    path_of(registry, slot, pattern, path);
+    *flag = 1;
+    chaos__barrier();
+    return write_file(registry, path, bytes, size, err);
 }
 
 /* All of it, with a NUL behind it. */
@@ -122,6 +131,29 @@ int chaos__registry_keep_config(struct chaos__registry *registry,
 {
     return keep(registry, slot, CONFIG, &slot->has_config, text, strlen(text),
                 err);
+}
+
+int chaos__registry_replace_config(struct chaos__registry *registry,
+                                   const struct chaos__slot *slot,
+                                   const char *text, struct chaos_error *err)
+{
+    char path[PATH_SIZE], new_path[PATH_SIZE];
+    int rc;
+
+    path_of(registry, slot, CONFIG, path);
+    path_of(registry, slot, CONFIG_NEW, new_path);
+    rc = write_file(registry, new_path, text, strlen(text), err);
+    if (rc == 0 && rename(new_path, path) < 0)
+        rc = fail_to_keep(registry, path, err);
+    if (rc < 0)
+        unlink(new_path);
+    return rc;
+}
+
+void chaos__registry_drop_new_config(struct chaos__registry *registry,
+                                     const struct chaos__slot *slot)
+{
+    drop(registry, slot, CONFIG_NEW);
 }
 
 int chaos__registry_read_config(struct chaos__registry *registry,
@@ -203,6 +235,15 @@ static bool has_kept(struct chaos__registry *registry, unsigned number,
            (is_config ? slot->has_config : slot->has_frames);
 }
 
+/* Whether a new one of it may be being written. */
+static bool is_changing(struct chaos__registry *registry, unsigned number)
+{
+    const struct chaos__slot *slot = chaos__slot_at(registry, number);
+
+    return slot && chaos__slot_is_sound(slot) &&
+           slot->state == CHAOS__SLOT_CHANGING;
+}
+
 static int compare_kept(const void *a, const void *b)
 {
     const struct chaos__kept *one = a, *other = b;
@@ -276,7 +317,7 @@ int chaos__registry_drop_stale(struct chaos__registry *registry,
                                struct chaos_error *err)
 {
     struct dirent *entry;
-    unsigned config, frames;
+    unsigned config, frames, unfinished;
     DIR *directory;
     int rc = chaos__registry_lock(registry, err);
 
@@ -286,8 +327,10 @@ int chaos__registry_drop_stale(struct chaos__registry *registry,
     while (directory && (entry = readdir(directory))) {
         config = number_in(entry->d_name, "guest-", ".cfg");
         frames = number_in(entry->d_name, "shell-", ".frames");
+        unfinished = number_in(entry->d_name, "guest-", ".cfg.new");
         if ((config && !has_kept(registry, config, true)) ||
-            (frames && !has_kept(registry, frames, false)))
+            (frames && !has_kept(registry, frames, false)) ||
+            (unfinished && !is_changing(registry, unfinished)))
             unlinkat(dirfd(directory), entry->d_name, 0);
     }
     if (directory)

@@ -262,7 +262,8 @@ int chaos__registry_take(struct chaos__registry *registry,
     if (rc < 0)
         return rc;
     if (!chaos__slot_is_sound(slot) ||
-        memcmp(slot->uuid, uuid, sizeof(slot->uuid)) != 0)
+        memcmp(slot->uuid, uuid, sizeof(slot->uuid)) != 0 ||
+        (state == CHAOS__SLOT_CHANGING && slot->state == CHAOS__SLOT_SHELL))
         rc = chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
     else if (chaos__slot_in_flight(slot->state) ||
              !chaos__slot_own(registry, slot))

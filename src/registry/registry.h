@@ -9,7 +9,7 @@
  * them, and rebuilt by the next process when one died while changing them.
  *
  * A slot is *in flight* while somebody works on it: PREPARING, CLAIMED, DYING,
- * DUE.
+ * DUE, CHANGING.
  * Its owner holds a lock of the kernel's on it, which ends with the process,
  * so that an in-flight slot nobody holds is an orphan for the next process to
  * finish or undo.
@@ -42,6 +42,7 @@ enum chaos__slot_state {
     /* Neither has it a domain: a guest that has ended is to be created again,
      * from the configuration that is kept. */
     CHAOS__SLOT_DUE,
+    CHAOS__SLOT_CHANGING, /* running, while a device of it comes or goes */
 };
 
 enum chaos__renaming {
@@ -121,6 +122,13 @@ enum chaos__device_use {
     CHAOS__USE_WRITE, /* with others that say the same */
 };
 
+enum chaos__device_change {
+    CHAOS__CHANGE_NONE,
+    CHAOS__CHANGE_COMING,
+    CHAOS__CHANGE_GOING,  /* if the guest lets go of it */
+    CHAOS__CHANGE_FORCED, /* going, whatever the guest does */
+};
+
 struct chaos__device {
     uint16_t slot; /* whose it is; 0: nobody's */
     uint8_t kind;  /* enum chaos__device_kind */
@@ -141,7 +149,9 @@ struct chaos__device {
     uint32_t references[2];
     uint64_t frames[2]; /* of the rings that they grant */
     uint32_t mtu;       /* network */
-    uint32_t place;     /* among its slot's, from 1; the registry's */
+    uint16_t place;     /* among its slot's, from 1; the registry's */
+    uint8_t change;     /* enum chaos__device_change; of a slot CHANGING */
+    uint8_t reserved;
 };
 
 struct chaos__registry;
@@ -212,8 +222,9 @@ int chaos__registry_set_state(struct chaos__registry *registry,
                               enum chaos__slot_state state,
                               struct chaos_error *err);
 
-/* Makes a RUNNING slot or a SHELL ours, and DYING.  CHAOS_EBUSY when somebody
- * works on it, CHAOS_ENOGUEST when it is no longer that guest. */
+/* Makes a RUNNING slot or a SHELL ours, and DYING, or a RUNNING one CHANGING.
+ * CHAOS_EBUSY when somebody works on it, CHAOS_ENOGUEST when it is no longer
+ * that guest. */
 int chaos__registry_take(struct chaos__registry *registry,
                          struct chaos__slot *slot, const uint8_t *uuid,
                          enum chaos__slot_state state, struct chaos_error *err);
@@ -302,6 +313,12 @@ chaos__registry_next_device(struct chaos__registry *registry,
                             const struct chaos__slot *slot,
                             const struct chaos__device *after);
 
+/* Forgets one of them, of a slot of ours. */
+int chaos__registry_drop_device(struct chaos__registry *registry,
+                                struct chaos__slot *slot,
+                                struct chaos__device *device,
+                                struct chaos_error *err);
+
 /* Forgets the devices of a slot that stays. */
 int chaos__registry_drop_devices(struct chaos__registry *registry,
                                  struct chaos__slot *slot,
@@ -328,6 +345,14 @@ int chaos__registry_take_frames(struct chaos__registry *registry,
 int chaos__registry_keep_config(struct chaos__registry *registry,
                                 struct chaos__slot *slot, const char *text,
                                 struct chaos_error *err);
+/* Has another one take its place in one step: who dies on the way leaves the
+ * old one or the new one. */
+int chaos__registry_replace_config(struct chaos__registry *registry,
+                                   const struct chaos__slot *slot,
+                                   const char *text, struct chaos_error *err);
+/* Removes what somebody who died in that has left of the new one. */
+void chaos__registry_drop_new_config(struct chaos__registry *registry,
+                                     const struct chaos__slot *slot);
 /* Reads it back; the caller frees *text_r. */
 int chaos__registry_read_config(struct chaos__registry *registry,
                                 const struct chaos__slot *slot, char **text_r,

@@ -411,9 +411,34 @@ bool fake_backend_is_there(const char *type, uint32_t domid, uint32_t id)
     return find(strcmp(type, "vif") == 0 ? FAKE_VIF : FAKE_VBD, domid, id);
 }
 
+/* The toolstack asks it to close.  The guest closes its front end, and the
+ * kernel unregisters one that is not to stay online. */
+static bool close_down(struct fake_backend *backend)
+{
+    if (fake_state->overwrites) {
+        fake_state->overwrites = false;
+        set_state(backend, STATE_CONNECTED);
+        return true;
+    }
+    if (fake_state->is_stubborn)
+        return false;
+    fake_tree_write_text(backend->front, "state", "%d", STATE_CLOSED);
+    set_state(backend, STATE_CLOSED);
+    backend->is_closed = true;
+    if (strcmp(text(backend->directory, "online"), "0") == 0) {
+        backend->is_gone = true;
+        leave(backend);
+    } else {
+        let_go(backend);
+    }
+    return true;
+}
+
 /* The next step of one that has looked; false: it has nothing to do. */
 static bool go_on(struct fake_backend *backend)
 {
+    if (!backend->is_closed && state_of(backend->directory) == STATE_CLOSING)
+        return close_down(backend);
     if (backend->is_closed || backend->is_connected)
         return false;
     if (backend->type == FAKE_VIF && !backend->has_interface) {
@@ -501,6 +526,20 @@ void fake_backend_set_eager(bool eager)
 {
     fake_lock();
     fake_state->eager = eager;
+    fake_unlock();
+}
+
+void fake_backend_set_stubborn(bool is_stubborn)
+{
+    fake_lock();
+    fake_state->is_stubborn = is_stubborn;
+    fake_unlock();
+}
+
+void fake_backend_overwrite(void)
+{
+    fake_lock();
+    fake_state->overwrites = true;
     fake_unlock();
 }
 

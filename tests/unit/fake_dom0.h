@@ -85,6 +85,10 @@ void fake_backend_set_mood(enum fake_backend_type type,
                            enum fake_backend_mood mood);
 /* They do not wait until somebody waits for them. */
 void fake_backend_set_eager(bool eager);
+/* Guests do not let go of devices that they are to let go of. */
+void fake_backend_set_stubborn(bool is_stubborn);
+/* The next one that is to close is just connecting, and says so over that. */
+void fake_backend_overwrite(void);
 /* They let go of a domain only so many calls of the seam after they were told
  * to, or when they do something else, as a kernel thread would. */
 void fake_backend_set_lag(unsigned calls);

@@ -92,7 +92,7 @@ struct fake_state {
     int refuse_errnum;
     uint64_t releases; /* of domains: what @releaseDomain tells */
     enum fake_backend_mood moods[FAKE_BACKEND_TYPES];
-    bool eager;
+    bool eager, is_stubborn, overwrites;
     unsigned lag;
     /* counters: since the controls were set, and for the test */
     unsigned fail_calls, die_calls;

@@ -294,10 +294,12 @@ static void test_vif_refused(void **state)
         { "gatewaydev=eth0", CHAOS_ENOTSUP,
           "gatewaydev=eth0: not supported: chaos knows bridges alone. Remove "
           "it and name one with bridge=" },
-        { "devid=1", CHAOS_ENOTSUP,
-          "devid=1: interfaces are numbered in the order of the list, and this "
-          "one is 0: remove it" },
-        { "devid=x", CHAOS_EINVAL, "devid=x: not a number: remove it" },
+        { "devid=65536", CHAOS_EINVAL,
+          "devid=65536: not a number from 0 to 65535: write one of these, or "
+          "remove it" },
+        { "devid=x", CHAOS_EINVAL,
+          "devid=x: not a number from 0 to 65535: write one of these, or "
+          "remove it" },
         { "untrusted", CHAOS_ENOTSUP,
           "untrusted: not supported: a guest of chaos cannot be told so. "
           "Remove it" },
@@ -753,6 +755,85 @@ static void test_long_parameters(void **state)
                            "it"));
 }
 
+static void assert_ids(const char *text, uint32_t first, uint32_t second,
+                       uint32_t third)
+{
+    const uint32_t ids[] = { first, second, third };
+    struct chaos_config *config = parsed(text), *again;
+    char *formatted;
+
+    assert_int_equal(config->vif_count, 3);
+    assert_int_equal(chaos_config_format(config, &formatted, NULL), 0);
+    again = parsed(formatted);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(config->vifs[i].id, ids[i]);
+        assert_int_equal(again->vifs[i].id, ids[i]);
+    }
+    /* Numbers that go without saying are not said. */
+    assert_int_equal(strstr(formatted, "devid=") != NULL,
+                     first != 0 || second != 1 || third != 2);
+    free(formatted);
+    chaos_config_free(again);
+    chaos_config_free(config);
+}
+
+static void test_vif_ids(void **state)
+{
+    struct chaos_config *config;
+    struct chaos_error err;
+
+    (void)state;
+    assert_ids("vif=['','','']", 0, 1, 2);
+    assert_ids("vif=['devid=0','devid=1','']", 0, 1, 2);
+    assert_ids("vif=['','devid=4','']", 5, 4, 6);
+    assert_ids("vif=['devid=65535','devid=2','devid=0']", 65535, 2, 0);
+    assert_int_equal(chaos_config_parse(chaos, "vif=['devid=3','devid=3']", "f",
+                                        &config, &err),
+                     CHAOS_EINVAL);
+    assert_non_null(strstr(err.message, "interface 0 has the same devid"));
+    assert_int_equal(
+        chaos_config_parse(chaos, "vif=['','devid=65535']", "f", &config, &err),
+        CHAOS_EINVAL);
+    assert_non_null(strstr(err.message, "no number is left"));
+}
+
+/* What stands in no file has no place in one. */
+static void test_of_device(void **state)
+{
+    struct chaos_config *config;
+    struct chaos_error err;
+
+    (void)state;
+    assert_int_equal(chaos__config_of_device(chaos, "vif", "mtu=1400,devid=7",
+                                             &config, &err),
+                     0);
+    assert_int_equal(config->vif_count, 1);
+    assert_int_equal(config->vifs->mtu, 1400);
+    assert_int_equal(config->vifs->id, 7);
+    chaos_config_free(config);
+    assert_int_equal(chaos__config_of_device(chaos, "vif", "", &config, &err),
+                     0);
+    assert_false(config->vifs->has_id);
+    assert_string_equal(config->vifs->bridge, "xenbr0");
+    chaos_config_free(config);
+    assert_int_equal(
+        chaos__config_of_device(chaos, "disk", "/a,raw,xvdb,r", &config, &err),
+        0);
+    assert_int_equal(config->disk_count, 1);
+    assert_string_equal(config->disks->target, "/a");
+    chaos_config_free(config);
+    assert_int_equal(
+        chaos__config_of_device(chaos, "vif", "mtu=1", &config, &err),
+        CHAOS_EINVAL);
+    assert_string_equal(err.message, "vif=\"mtu=1\": mtu=1: not a number from "
+                                     "68 to 65517: write one of these");
+    assert_int_equal(
+        chaos__config_of_device(chaos, "disk", "/a,raw", &config, &err),
+        CHAOS_EINVAL);
+    assert_string_equal(err.message, "disk=\"/a,raw\": no virtual disk is "
+                                     "named: add vdev=xvda");
+}
+
 static void test_additions(void **state)
 {
     struct chaos_config *config =
@@ -949,6 +1030,8 @@ int main(void)
         cmocka_unit_test_setup(test_vif_ignored, clear_log),
         cmocka_unit_test(test_vif_refused),
         cmocka_unit_test(test_vif_addresses),
+        cmocka_unit_test(test_vif_ids),
+        cmocka_unit_test(test_of_device),
         cmocka_unit_test(test_rates),
         cmocka_unit_test_setup(test_disk_fields, clear_log),
         cmocka_unit_test_setup(test_disk_ignored, clear_log),

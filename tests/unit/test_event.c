@@ -92,6 +92,34 @@ static void tells_once(void **state)
     assert_false(next_event(&event, 300));
 }
 
+/* Nobody could see to its end while a device of it comes or goes: it is told of
+ * when that is over. */
+static void tells_when_a_change_is_over(void **state)
+{
+    uint32_t domid =
+        create("web", "on_poweroff=\"preserve\"\nregistry=\"xenstore\"");
+    struct chaos__registry *registry;
+    struct chaos_event event;
+    struct chaos__slot *slot;
+
+    (void)state;
+    assert_false(next_event(&event, 300));
+    assert_int_equal(chaos__registry_open(world->run_dir, &registry, NULL), 0);
+    slot = chaos__registry_by_name(registry, "web");
+    assert_int_equal(chaos__registry_take(registry, slot, slot->uuid,
+                                          CHAOS__SLOT_CHANGING, NULL),
+                     0);
+    fake_hv_shut_down(domid, CHAOS__SHUTDOWN_POWEROFF);
+    fake_store_release_domain();
+    assert_false(next_event(&event, 600));
+    assert_int_equal(
+        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, NULL),
+        0);
+    chaos__registry_close(registry);
+    assert_true(next_event(&event, SOON_MS));
+    assert_int_equal(event.domid, domid);
+}
+
 static void tells_of_what_was_before(void **state)
 {
     uint32_t domid = create("web", "on_poweroff=\"preserve\"");
@@ -274,6 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(tells_once),
+        TEST(tells_when_a_change_is_over),
         TEST(tells_of_what_was_before),
         TEST(tells_of_many),
         TEST(tells_of_a_successor),

@@ -224,6 +224,18 @@ static void a_name_for_its_interface_is_refused(void **state)
     chaos_config_free(config);
 }
 
+static void a_number_of_its_own_is_refused(void **state)
+{
+    struct chaos_config *config = load("memory=4\nvif=['devid=1','devid=0']\n");
+    struct chaos__flavor flavor;
+    const char *why = chaos__flavor_of(config, true, &flavor);
+
+    (void)state;
+    assert_non_null(why);
+    assert_non_null(strstr(why, "devid="));
+    chaos_config_free(config);
+}
+
 static void a_program_for_its_guest_is_refused(void **state)
 {
     struct chaos_config *config =
@@ -409,6 +421,7 @@ int main(void)
         TEST(defaults_are_the_same),
         TEST(a_name_for_its_interface_is_refused),
         TEST(a_program_for_its_guest_is_refused),
+        TEST(a_number_of_its_own_is_refused),
         TEST(config_and_back),
         TEST(packs_and_unpacks),
         TEST(names),

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -523,6 +524,151 @@ static void test_keys_of_those_that_end(void **state)
     }
 }
 
+/* ----------------------------------------- devices that come and go */
+
+#define SOME 3
+
+static struct chaos__device numbered(uint32_t id)
+{
+    return (struct chaos__device){ .kind = CHAOS__DEVICE_BLOCK,
+                                   .id = id,
+                                   .key = { id, 1 } };
+}
+
+/* The slot has those that are in the set, in order. */
+static void assert_devices(const struct chaos__slot *slot, unsigned set)
+{
+    struct chaos__device *device = NULL, wanted;
+    unsigned i;
+
+    for (i = 0; i < SOME; i++) {
+        wanted = numbered(i + 1);
+        assert_ptr_equal(chaos__registry_rival(registry, &wanted),
+                         set & 1u << i ? slot : NULL);
+        if (!(set & 1u << i))
+            continue;
+        device = chaos__registry_next_device(registry, slot, device);
+        assert_non_null(device);
+        assert_int_equal(device->id, i + 1);
+    }
+    assert_null(chaos__registry_next_device(registry, slot, device));
+}
+
+static struct chaos__device *device_of(const struct chaos__slot *slot,
+                                       uint32_t id)
+{
+    struct chaos__device *device = NULL;
+
+    while ((device = chaos__registry_next_device(registry, slot, device)) &&
+           device->id != id)
+        ;
+    assert_non_null(device);
+    return device;
+}
+
+static void test_devices_go(void **state)
+{
+    static const unsigned orders[][SOME] = { { 0, 1, 2 }, { 0, 2, 1 },
+                                             { 1, 0, 2 }, { 1, 2, 0 },
+                                             { 2, 0, 1 }, { 2, 1, 0 } };
+    struct chaos__device wanted, *device;
+    struct chaos__slot *slot, *other;
+    unsigned i, n, set;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_int_equal(reserve(registry, 2, &other), 0);
+    wanted = numbered(99);
+    assert_int_equal(
+        chaos__registry_add_device(registry, other, &wanted, &device, &err), 0);
+    for (i = 0; i < 2 * sizeof(orders) / sizeof(orders[0]); i++) {
+        for (n = 0; n < SOME; n++) {
+            wanted = numbered(n + 1);
+            assert_int_equal(chaos__registry_add_device(registry, slot, &wanted,
+                                                        &device, &err),
+                             0);
+        }
+        set = (1u << SOME) - 1;
+        assert_devices(slot, set);
+        for (n = 0; n < SOME; n++) {
+            device = device_of(slot, orders[i / 2][n] + 1);
+            assert_int_equal(
+                chaos__registry_drop_device(registry, slot, device, &err), 0);
+            set &= ~(1u << orders[i / 2][n]);
+            /* Every other time all that is derived is made anew. */
+            if (i % 2)
+                assert_int_equal(chaos__registry_rederive(registry, &err), 0);
+            assert_devices(slot, set);
+        }
+    }
+    wanted = numbered(99);
+    assert_ptr_equal(chaos__registry_rival(registry, &wanted), other);
+}
+
+/* A guest is one's own while a device of it changes, and runs after. */
+static void test_changing(void **state)
+{
+    struct chaos__registry *second = open_registry();
+    struct chaos__slot *slot;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_int_equal(
+        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
+        0);
+    assert_int_equal(chaos__registry_take(registry, slot, uuid_of(1),
+                                          CHAOS__SLOT_CHANGING, &err),
+                     0);
+    assert_int_equal(
+        chaos__registry_take(second, chaos__registry_by_name(second, "guest-1"),
+                             uuid_of(1), CHAOS__SLOT_DYING, &err),
+        CHAOS_EBUSY);
+    assert_null(chaos__registry_next_orphan(second));
+    chaos__registry_abandon(registry, slot);
+    slot = chaos__registry_next_orphan(second);
+    assert_non_null(slot);
+    assert_int_equal(slot->state, CHAOS__SLOT_CHANGING);
+    assert_int_equal(
+        chaos__registry_set_state(second, slot, CHAOS__SLOT_RUNNING, &err), 0);
+    assert_null(chaos__registry_next_orphan(registry));
+    chaos__registry_close(second);
+}
+
+static void test_configs_are_replaced(void **state)
+{
+    struct chaos__slot *slot;
+    char *text;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_int_equal(chaos__registry_keep_config(registry, slot, "old", &err),
+                     0);
+    assert_int_equal(
+        chaos__registry_replace_config(registry, slot, "new", &err), 0);
+    assert_int_equal(chaos__registry_read_config(registry, slot, &text, &err),
+                     0);
+    assert_string_equal(text, "new");
+    free(text);
+    assert_int_equal(support_count_files(run_dir, "guest-"), 1);
+    /* What somebody has left who died before it was whole. */
+    support_write_file(file("guest-1.cfg.new"), "ne", 2);
+    assert_int_equal(chaos__registry_drop_stale(registry, &err), 0);
+    assert_int_equal(support_count_files(run_dir, "guest-"), 1);
+    support_write_file(file("guest-1.cfg.new"), "ne", 2);
+    chaos__registry_drop_new_config(registry, slot);
+    assert_int_equal(support_count_files(run_dir, "guest-"), 1);
+    /* One that can't be written leaves the old one. */
+    assert_int_equal(mkdir(file("guest-1.cfg.new"), 0700), 0);
+    assert_int_equal(
+        chaos__registry_replace_config(registry, slot, "newer", &err),
+        CHAOS_EFAILED);
+    assert_int_equal(rmdir(file("guest-1.cfg.new")), 0);
+    assert_int_equal(chaos__registry_read_config(registry, slot, &text, &err),
+                     0);
+    assert_string_equal(text, "new");
+    free(text);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -543,6 +689,9 @@ int main(void)
         TEST(test_configs),
         TEST(test_keys_of_claimed_shells),
         TEST(test_keys_of_those_that_end),
+        TEST(test_devices_go),
+        TEST(test_changing),
+        TEST(test_configs_are_replaced),
     };
 
     return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

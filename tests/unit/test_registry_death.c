@@ -197,6 +197,81 @@ static int change_take(struct chaos__registry *registry)
     return -chaos__registry_free(registry, slot, NULL);
 }
 
+/* --------------------------------------------------------------- devices */
+
+#define DEVICES 3
+
+static struct chaos__device disk_of(uint32_t id)
+{
+    struct chaos__device made = device(CHAOS__DEVICE_BLOCK, id, 1);
+
+    made.id = id;
+    return made;
+}
+
+static bool add_disk(struct chaos__registry *registry, const char *name,
+                     uint32_t id)
+{
+    struct chaos__device wanted = disk_of(id), *added;
+
+    return chaos__registry_add_device(registry,
+                                      chaos__registry_by_name(registry, name),
+                                      &wanted, &added, NULL) == 0;
+}
+
+static bool add_disks(struct chaos__registry *registry)
+{
+    uint32_t id;
+
+    for (id = 1; id <= DEVICES; id++)
+        if (!add_disk(registry, "b", id))
+            return false;
+    return add_disk(registry, "c", 9);
+}
+
+static struct chaos__device *find_disk(struct chaos__registry *registry,
+                                       const struct chaos__slot *slot,
+                                       uint32_t id)
+{
+    struct chaos__device *found = NULL;
+
+    while ((found = chaos__registry_next_device(registry, slot, found)) &&
+           found->id != id)
+        ;
+    return found;
+}
+
+static int change_attach(struct chaos__registry *registry)
+{
+    struct chaos__slot *slot = chaos__registry_by_name(registry, "b");
+    struct chaos__device wanted = disk_of(DEVICES + 1), *added;
+
+    wanted.change = CHAOS__CHANGE_COMING;
+    if (chaos__registry_take(registry, slot, slot->uuid, CHAOS__SLOT_CHANGING,
+                             NULL) < 0 ||
+        chaos__registry_add_device(registry, slot, &wanted, &added, NULL) < 0 ||
+        chaos__registry_replace_config(registry, slot, "more text", NULL) < 0)
+        return 1;
+    added->change = CHAOS__CHANGE_NONE;
+    return -chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING,
+                                      NULL);
+}
+
+static int change_detach(struct chaos__registry *registry)
+{
+    struct chaos__slot *slot = chaos__registry_by_name(registry, "b");
+    struct chaos__device *gone = find_disk(registry, slot, 2);
+
+    if (chaos__registry_take(registry, slot, slot->uuid, CHAOS__SLOT_CHANGING,
+                             NULL) < 0)
+        return 1;
+    gone->change = CHAOS__CHANGE_FORCED;
+    if (chaos__registry_drop_device(registry, slot, gone, NULL) < 0)
+        return 1;
+    return -chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING,
+                                      NULL);
+}
+
 static int change_pool_remove(struct chaos__registry *registry)
 {
     return -chaos__pool_remove(registry,
@@ -213,7 +288,15 @@ static const struct change changes[] = {
     { "pool_claim to running", change_claim, true, true, 1 },
     { "pool_take", change_take, true, true, 1 },
     { "pool_remove", change_pool_remove, true, true, SHELLS },
+    { "add_device", change_attach, true, false, 1 },
+    { "drop_device", change_detach, true, false, 1 },
 };
+
+/* "b" has some before, and "c" one. */
+static bool has_devices(const struct change *change)
+{
+    return change->make == change_attach || change->make == change_detach;
+}
 
 /* ----------------------------------------------------------- the child */
 
@@ -280,7 +363,27 @@ static void make_registry(const struct change *change)
         assert_true(offer_shell(registry, 'x', 13));
         assert_true(offer_shell(registry, 'y', 14));
     }
+    if (has_devices(change))
+        assert_true(add_disks(registry));
     chaos__registry_close(registry);
+}
+
+/* As repair does: what was coming goes, and so does what was going. */
+static void finish_change(struct chaos__registry *registry,
+                          struct chaos__slot *slot)
+{
+    struct chaos__device *found = NULL;
+
+    chaos__registry_drop_new_config(registry, slot);
+    while ((found = chaos__registry_next_device(registry, slot, found)) &&
+           found->change == CHAOS__CHANGE_NONE)
+        ;
+    if (found)
+        assert_int_equal(
+            chaos__registry_drop_device(registry, slot, found, NULL), 0);
+    assert_int_equal(
+        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, NULL),
+        0);
 }
 
 /* Takes what has no owner, as repair does. */
@@ -294,7 +397,10 @@ static void undo_orphans(struct chaos__registry *registry,
         assert_true(count++ < change->orphans);
         assert_true(slot->state != CHAOS__SLOT_RUNNING);
         assert_true(slot->state != CHAOS__SLOT_SHELL);
-        assert_int_equal(chaos__registry_free(registry, slot, NULL), 0);
+        if (slot->state == CHAOS__SLOT_CHANGING)
+            finish_change(registry, slot);
+        else
+            assert_int_equal(chaos__registry_free(registry, slot, NULL), 0);
     }
 }
 
@@ -352,6 +458,32 @@ static void check_keys(struct chaos__registry *registry,
             wrong(change, at, "a key is not its guest's");
     if (!guest && !reserve(registry, "nobody"))
         wrong(change, at, "the UUID of a guest that is not is kept");
+}
+
+/* What nobody touched is there, the rest is there or not, and so are the keys;
+ * and there is room for others. */
+static void check_devices(struct chaos__registry *registry,
+                          const struct change *change, long at)
+{
+    struct chaos__slot *slot = chaos__registry_by_name(registry, "b");
+    struct chaos__slot *other = chaos__registry_by_name(registry, "c");
+    struct chaos__device wanted, *found;
+    uint32_t id;
+
+    for (id = 1; id <= DEVICES + 1; id++) {
+        wanted = disk_of(id);
+        found = find_disk(registry, slot, id);
+        if (!found && (id == 1 || id == 3))
+            wrong(change, at, "a device is lost");
+        if (found && found->change != CHAOS__CHANGE_NONE)
+            wrong(change, at, "a device changes for ever");
+        if (chaos__registry_rival(registry, &wanted) != (found ? slot : NULL))
+            wrong(change, at, "a key is not its device's");
+        if (!found && !add_disk(registry, "b", id))
+            wrong(change, at, "there is no room for a device");
+    }
+    if (!find_disk(registry, other, 9))
+        wrong(change, at, "another's device is lost");
 }
 
 /* All shells can be taken, and then there is nothing of them. */
@@ -413,6 +545,8 @@ static void check(const struct change *change, long at)
         take_shells(registry, change, at);
         check_keys(registry, change, at);
     }
+    if (has_devices(change))
+        check_devices(registry, change, at);
     chaos__registry_close(registry);
 }
 
@@ -490,6 +624,18 @@ static void pool_remove_dies(void **state)
     dies_anywhere(&changes[8]);
 }
 
+static void add_device_dies(void **state)
+{
+    (void)state;
+    dies_anywhere(&changes[9]);
+}
+
+static void drop_device_dies(void **state)
+{
+    (void)state;
+    dies_anywhere(&changes[10]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,7 +643,8 @@ int main(void)
         cmocka_unit_test(rename_dies),      cmocka_unit_test(free_dies),
         cmocka_unit_test(pool_add_dies),    cmocka_unit_test(offer_dies),
         cmocka_unit_test(claim_dies),       cmocka_unit_test(take_dies),
-        cmocka_unit_test(pool_remove_dies),
+        cmocka_unit_test(pool_remove_dies), cmocka_unit_test(add_device_dies),
+        cmocka_unit_test(drop_device_dies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
