@@ -322,7 +322,8 @@ static void what_is_refused(void **state)
     fake_backend_set_mood(FAKE_VIF, FAKE_BACKEND_REFUSES);
     assert_refused(NET(""), CHAOS_EFAILED, "the test's refusal");
     fake_backend_set_mood(FAKE_VIF, FAKE_BACKEND_SILENT);
-    assert_refused(NET(""), CHAOS_ETIMEDOUT, "dom0's kernel does not see the device");
+    assert_refused(NET(""), CHAOS_ETIMEDOUT,
+                   "dom0's kernel does not see the device");
     fake_backend_set_mood(FAKE_VIF, FAKE_BACKEND_WILLING);
     free(same);
 }
