@@ -99,7 +99,7 @@ disk() {
 # A guest that stands still lets go of nothing.
 stubborn() {
     boot_linux && count >before || return
-    chaos network-attach linux && chaos block-attach linux "$work/disk.img,raw,51744,r" &&
+    chaos network-attach linux && chaos block-attach linux "$work/disk.img,raw,xvdc,r" &&
         until_true 20 connected vbd 51744 || return
     chaos pause linux || return
     exits 5 "does not let go of disk" chaos block-detach linux xvdc &&
