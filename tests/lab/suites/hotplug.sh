@@ -39,7 +39,7 @@ no_nodes() { # TYPE: not one of its devices
 no_loop() { [ -z "$(losetup -l | grep "$work")" ]; }
 
 # But for what the front end in the guest says of itself.
-lists_are_the_same() { # which is not what they are called
+lists_are_the_same() { # though not what they are called
     xl network-list linux | cut -c 1-37 >xl.out && chaos vif-list linux | cut -c 1-37 >chaos.out &&
         xl block-list linux | cut -c 1-22 >>xl.out && chaos block-list linux | cut -c 1-22 >>chaos.out &&
         diff xl.out chaos.out
