@@ -225,13 +225,13 @@ static void an_interface_comes(void **state)
     assert_non_null(strstr(err.message, "this guest"));
 }
 
-/* Its carrier is told of when it is on its bridge, not before. */
-static void no_packet_before_the_bridge(void **state)
+/* Others write to XenStore, too; and the bridge takes no more. */
+static void one_that_cannot_come_goes(void **state)
 {
     (void)state;
     make_guest();
     fake_hv_fail_next(FAKE_HV_JOIN, CHAOS_EFAILED);
-    fake_store_conflict(2); /* others write, too */
+    fake_store_conflict(2);
     assert_int_equal(chaos_network_attach(world->chaos, domid, "", NULL, &err),
                      CHAOS_EFAILED);
     assert_false(has(true, 1));
@@ -778,6 +778,19 @@ static void loses_xen_anywhere(void **state)
     }
 }
 
+/* An interface that netback may call connected is on its bridge. */
+static void check_plugged(const struct operation *operation, unsigned n)
+{
+    char value[64] = "", interface[32];
+
+    snprintf(interface, sizeof(interface), "vif%u.1", domid);
+    if (operation->run == attach_vif &&
+        is_node("/local/domain/0/backend/vif/%u/%u/hotplug-status", 1, value) &&
+        strcmp(value, "connected") == 0 &&
+        !chaos__dom0_is_joined(interface, "xenbr0"))
+        fail_msg("call %u: the guest could send, and nobody would hear", n);
+}
+
 static void dies_anywhere(void **state)
 {
     bool more;
@@ -788,6 +801,7 @@ static void dies_anywhere(void **state)
     FOR_OPERATIONS(operation)
     for (n = 1, more = true; more; n++) {
         more = support_dies(world, operation->run, n, FAKE_HV_AFTER);
+        check_plugged(operation, n);
         support_must(world, support_list);
         restore(operation, n);
     }
@@ -811,6 +825,28 @@ static void dies_with_a_stubborn_guest(void **state)
             fake_backend_set_stubborn(false);
             restore(tried[i], n);
         }
+}
+
+static int detach_in_vain(struct chaos *chaos, struct chaos_error *why)
+{
+    return detach_disk(chaos, why) == CHAOS_ETIMEDOUT ? 0 : CHAOS_EFAILED;
+}
+
+/* It may be mounted: nobody takes it away who was not told to by force. */
+static void a_disk_that_is_held_stays(void **state)
+{
+    bool more;
+    unsigned n;
+
+    (void)state;
+    make_guest();
+    fake_backend_set_stubborn(true);
+    for (n = 1, more = true; more; n++) {
+        more = support_dies(world, detach_in_vain, n, FAKE_HV_AFTER);
+        support_must(world, support_list);
+        if (!check_whole(&operations[DETACH_DISK], n))
+            fail_msg("call %u: the disk is gone", n);
+    }
 }
 
 /* Who repairs dies too, and who comes after. */
@@ -862,7 +898,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(an_interface_comes),
-        TEST(no_packet_before_the_bridge),
+        TEST(one_that_cannot_come_goes),
         TEST(a_disk_comes),
         TEST(numbers),
         TEST(what_is_refused),
@@ -883,6 +919,7 @@ int main(void)
         TEST(loses_xen_anywhere),
         TEST(dies_anywhere),
         TEST(dies_with_a_stubborn_guest),
+        TEST(a_disk_that_is_held_stays),
         TEST(repair_dies_anywhere),
         TEST(dies_with_its_guest),
     };

@@ -39,7 +39,7 @@ no_nodes() { # TYPE: not one of its devices
 no_loop() { [ -z "$(losetup -l | grep "$work")" ]; }
 
 # But for what the front end in the guest says of itself.
-lists_are_the_same() { # which is not what they are called
+lists_are_the_same() { # though not what they are called
     xl network-list linux | cut -c 1-37 >xl.out && chaos vif-list linux | cut -c 1-37 >chaos.out &&
         xl block-list linux | cut -c 1-22 >>xl.out && chaos block-list linux | cut -c 1-22 >>chaos.out &&
         diff xl.out chaos.out
@@ -99,7 +99,7 @@ disk() {
 # A guest that stands still lets go of nothing.
 stubborn() {
     boot_linux && count >before || return
-    chaos network-attach linux && chaos block-attach linux "$work/disk.img,raw,51744,r" &&
+    chaos network-attach linux && chaos block-attach linux "$work/disk.img,raw,xvdc,r" &&
         until_true 20 connected vbd 51744 || return
     chaos pause linux || return
     exits 5 "does not let go of disk" chaos block-detach linux xvdc &&
