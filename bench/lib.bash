@@ -89,7 +89,14 @@ clear_away() { # TOOL
 
 median() { sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'; }
 
-# The same of nanoseconds in virtual milliseconds, one million instructions each.
+# The number that so many percent of them do not exceed.
+percentile() { # PERCENT
+    sort -n | awk -v part="$1" \
+        '{ v[NR] = $1 } END { if (NR) print v[int((NR - 1) * part / 100) + 1] }'
+}
+
+# Nanoseconds in virtual milliseconds, one million instructions each; of several
+# numbers the median.
 vms() { median | awk '{ printf "%.3f", $1 / 1e6 }'; }
 
 # try COMMAND...: what it says when it fails is why the points after it are

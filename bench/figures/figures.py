@@ -21,7 +21,15 @@ FIGURES = {}
 
 # What `make figures` has benches measure that measure something else or more
 # without arguments; in the shell's words.
-ARGUMENTS = {"density": "12000 xl pvh-1"}
+ARGUMENTS = {"density": "12000 xl pvh-1", "profile": "shell cold xenstore"}
+
+# Those that are not a script in bench/.
+COMMANDS = {"profile": "bench/profile/run"}
+
+
+def command(bench):
+    """That measures the points of a bench, as the shell's words."""
+    return f"{COMMANDS.get(bench, f'bench/run {bench}')} {ARGUMENTS.get(bench, '')}".strip()
 
 
 def figure(bench):
@@ -332,7 +340,7 @@ def idle(result):
                        for one in series] for label in labels]
     return {
         "title": "a processor's time that idle guests take",
-        "caption": "Of the only processor, in a minute in which nobody does anything: what Xen "
+        "caption": "Of the only processor, in 20 s in which nobody does anything: what Xen "
                    "counts for dom0 and for all guests together. An instruction is a nanosecond, "
                    "so this is instructions per second, not heat.",
         "kind": "bars", "ylabel": "% of a processor", "labels": labels,
@@ -392,6 +400,7 @@ def ondemand(result):
 def yardsticks(result):
     points = Points(result)
     bars = (
+        ("libchaos, noxs + split", {"tool": "libchaos", "op": "create", "registry": "noxs"}),
         ("fork and exec", {"tool": "process", "op": "spawn"}),
         ("crun container", {"tool": "crun", "op": "run"}),
         ("chaos, noxs + split", {"tool": "chaos", "op": "create", "registry": "noxs",
@@ -421,10 +430,82 @@ def yardsticks(result):
                        for one in series] for label, _ in bars]
     return {
         "title": "create, beside a process and a container",
-        "caption": "From the spawn of the command to its exit; the process is empty and static, "
-                   "the container runs busybox true. Guest noop, PVH, 4 MiB, 1 vCPU, 4 others "
+        "caption": "From the spawn of the command to its exit; libchaos from the call to its "
+                   "return, in a process that runs already. The process is empty and static, the "
+                   "container runs busybox true. Guest noop, PVH, 4 MiB, 1 vCPU, 4 others "
                    "running.",
         "kind": "bars", "ylabel": "vms", "log": "y", "labels": [label for label, _ in bars],
         "series": series, "absent": points.absent,
         "table": {"columns": ["", *(text for text, _, _ in devices)], "rows": rows},
+    }
+
+
+# -------------------------------------------------------------------- profile
+
+WHERE = ("chaos", "kernel", "Xen", "guest", "others")
+# Bars in the picture.
+ASKED_MAX = 14
+LEAST = 0.003  # million instructions: what takes less is not in the table
+
+
+def instructions_of(result, kind, what):
+    points = Points(result)
+    found = {(point["asked"], point["where"]): point
+             for point in points.measured("profile", op="group", kind=kind)}
+    sums = {}
+    for (asked, _), point in found.items():
+        sums[asked] = sums.get(asked, 0) + point["value"]
+    labels = sorted(sums, key=sums.get, reverse=True)
+    series = [{"label": where, "points": [
+        {"x": asked, "y": found[asked, where]["value"],
+         "configuration": describe(found[asked, where])}
+        for asked in labels[:ASKED_MAX] if (asked, where) in found]} for where in WHERE]
+    rows = [[asked] + [found[asked, where]["value"] if (asked, where) in found else None
+                       for where in WHERE] + [sums[asked]]
+            for asked in labels if sums[asked] >= LEAST]
+    rows.append(["all"] + [sum(point["value"] for (_, by), point in found.items() if by == where)
+                           for where in WHERE] + [sum(sums.values())])
+    return {
+        "title": f"instructions of {what}",
+        "caption": "Each instruction from the spawn of chaos create to its exit, counted by a "
+                   "plugin in QEMU: by the system call or fault that was last asked for, and by "
+                   "whose instruction it is. Some are asked for by the program that spawns it: "
+                   "clone3, rt_sigaction, wait4, most of poll and of munmap. Guest noop, PVH, no "
+                   "device.",
+        "kind": "stacked", "ylabel": "million instructions", "labels": labels[:ASKED_MAX],
+        "series": series, "absent": points.absent,
+        "table": {"columns": ["asked for", *WHERE, "all"], "rows": rows},
+    }
+
+
+@figure("profile")
+def instructions(result):
+    return instructions_of(result, "shell", "a create from a shell, noxs")
+
+
+@figure("profile")
+def instructions_cold(result):
+    return instructions_of(result, "cold", "a create without a shell, noxs")
+
+
+@figure("profile")
+def instructions_xenstore(result):
+    return instructions_of(result, "xenstore", "a create without a shell, xenstore")
+
+
+@figure("profile")
+def functions(result):
+    points = Points(result)
+    found = points.measured("profile", op="function", kind="shell")
+    labels = [f"{point['function']} ({point['where']})" for point in found]
+    return {
+        "title": "functions in which a create from a shell spends most",
+        "caption": "Of the same count, the functions with the most instructions.",
+        "kind": "bars", "ylabel": "million instructions", "labels": labels,
+        "series": [{"label": "instructions", "points": [
+            {"x": label, "y": point["value"], "configuration": describe(point)}
+            for label, point in zip(labels, found)]}],
+        "absent": points.absent,
+        "table": {"columns": ["function", "instructions"],
+                  "rows": [[label, point["value"]] for label, point in zip(labels, found)]},
     }

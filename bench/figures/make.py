@@ -5,7 +5,7 @@ figure; and of these JSON files alone report.html and performance.md.
     make.py BENCHES FIGURES [NAME]...
     make.py --benches [NAME]...
 
-The second form lists what is to be given to bench/run for them.
+The second form lists the commands that measure what they are made of.
 NAMEs: only these are made anew.  A figure that was not measured says why.
 """
 import json
@@ -26,7 +26,7 @@ def make(name, benches):
     figure = {"name": name, "bench": bench}
     if not path.exists():
         return figure | {"title": name, "series": [], "absent": [
-            {"what": name, "reason": f"not measured: make bench BENCH={bench} has not run"}]}
+            {"what": name, "reason": f"not measured: {figures.command(bench)} has not run"}]}
     result = json.loads(path.read_text())
     return figure | {"measured": {key: result[key] for key in MEASURED if key in result}} | \
         function(result)
@@ -38,7 +38,7 @@ def list_benches(names):
             sys.exit(f"no figure {name}; there are {', '.join(figures.FIGURES)}")
     benches = dict.fromkeys(figures.FIGURES[name][0] for name in names or figures.FIGURES)
     for bench in benches:
-        print(bench, figures.ARGUMENTS.get(bench, ""))
+        print(figures.command(bench))
 
 
 def main():

@@ -4,11 +4,13 @@ import html
 import pathlib
 import re
 
+import figures
+
 HERE = pathlib.Path(__file__).parent
 
 SETTINGS = (
     ("chaos", "chaos"), ("commit", "commit"), ("xen", "Xen"),
-    ("xen_command_line", "Xen's command line"), ("scheduler", "scheduler"),
+    ("scheduler", "scheduler"),
     ("linux", "dom0's Linux"), ("qemu", "QEMU"), ("lab", "the lab's options"))
 
 
@@ -21,9 +23,9 @@ def shown(cell):
 
 
 def command(figure):
-    words = [figure["bench"], *figure["measured"].get("arguments", [])]
-    words = " ".join(f'"{word}"' if " " in word else word for word in words)
-    return f"make bench BENCH='{words}'"
+    words = figure["measured"].get("arguments", [])
+    start = figures.COMMANDS.get(figure["bench"], f"bench/run {figure['bench']}")
+    return " ".join([start, *(f'"{word}"' if " " in word else word for word in words)])
 
 
 def is_measured(figure):
@@ -34,12 +36,13 @@ def was_drawn(figure):
     return any(series["points"] for series in figure["series"])
 
 
-def settings(figures):
+def settings(made):
     """What all were measured with; what differs is named with its figure."""
     common = {}
     for key, text in SETTINGS:
-        values = {figure["measured"].get(key) for figure in figures if is_measured(figure)}
-        if len(values) == 1 and None not in values:
+        values = {figure["measured"][key] for figure in made
+                  if is_measured(figure) and key in figure["measured"]}
+        if len(values) == 1:
             common[text] = values.pop()
     return common
 
@@ -73,35 +76,35 @@ def markdown_figure(figure, common):
     return "\n\n".join(parts)
 
 
-def value_of(figures, reference):
+def value_of(by_name, reference):
     """FIGURE/ROW/COLUMN, in a table."""
     name, row, column = reference.split("/")
-    table = figures[name]["table"]
+    table = by_name[name]["table"]
     found = [line for line in table["rows"] if str(line[0]) == row]
     return shown(found[0][table["columns"].index(column)])
 
 
-def fill(template, figures):
+def fill(template, by_name):
     """{FIGURE/ROW/COLUMN} in prose; a sentence on what was not measured is left
     out with its paragraph, which must not say less than it says."""
     paragraphs = []
     for paragraph in template.split("\n\n"):
         try:
             paragraphs.append(re.sub(r"\{([^{}]+/[^{}]+/[^{}]+)\}",
-                                     lambda found: value_of(figures, found[1]), paragraph))
+                                     lambda found: value_of(by_name, found[1]), paragraph))
         except (KeyError, IndexError, ValueError):
             paragraphs.append("(Something that is told here was not measured in this run.)")
     return "\n\n".join(paragraphs)
 
 
-def markdown(figures):
-    common = settings(figures)
-    by_name = {figure["name"]: figure for figure in figures}
+def markdown(made):
+    common = settings(made)
+    by_name = {figure["name"]: figure for figure in made}
     text = fill((HERE / "performance.md.in").read_text(), by_name)
     versions = "\n".join(f"| {key} | `{value}` |" for key, value in common.items())
     return text.replace("@SETTINGS@", f"| measured with | |\n| --- | --- |\n{versions}") \
         .replace("@FIGURES@", "\n\n".join(markdown_figure(figure, common)
-                                          for figure in figures))
+                                          for figure in made))
 
 
 # ---------------------------------------------------------------------- HTML
@@ -130,8 +133,8 @@ def html_figure(figure, common):
     return "\n".join(parts)
 
 
-def page(figures):
-    common = settings(figures)
+def page(made):
+    common = settings(made)
     versions = {"columns": ["measured with", ""], "rows": [list(item) for item in common.items()]}
     return "\n".join([
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>chaos: figures</title>",
@@ -145,7 +148,7 @@ def page(figures):
         "in parallel, in caches or in its devices is not in them. docs/performance.md tells "
         "more.</p>",
         html_table(versions),
-        *(html_figure(figure, common) for figure in figures), "</html>", ""])
+        *(html_figure(figure, common) for figure in made), "</html>", ""])
 
 
 # ------------------------------------------------------------------ headline
@@ -161,9 +164,9 @@ def times(row):
                           for value in others]
 
 
-def headline(figures):
+def headline(made):
     """Of README.md: the first figure, and what xl takes against each of chaos's ways."""
-    create = figures.get("create")
+    create = made.get("create")
     if not create or not was_drawn(create):
         return "\nNot measured yet: `make figures` does.\n\n"
     columns = create["table"]["columns"][1:]
@@ -171,7 +174,7 @@ def headline(figures):
              "| create, in million instructions | " + " | ".join(columns) + " |",
              "| --- |" + " ---: |" * len(columns)]
     for name, devices in HEADLINE:
-        figure = figures.get(name)
+        figure = made.get(name)
         for level, *values in figure["table"]["rows"] if figure and was_drawn(figure) else []:
             if level in LEVELS:
                 lines.append(f"| {devices}, {level} running | " + " | ".join(times(values)) + " |")
@@ -180,6 +183,6 @@ def headline(figures):
         "(docs/performance.md) has the other figures, and how all were measured.", "", ""])
 
 
-def write(figures, directory):
-    (directory / "report.html").write_text(page(figures))
-    (directory / "performance.md").write_text(markdown(figures))
+def write(made, directory):
+    (directory / "report.html").write_text(page(made))
+    (directory / "performance.md").write_text(markdown(made))

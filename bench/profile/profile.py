@@ -69,7 +69,8 @@ class Profile:
         elif address < GUEST_END:
             where, name, asked = "guest", "the guest", "the guest"
         elif address >= SPAWN:
-            where, name, asked = "others", self.of(address), "others"
+            where, name = "others", self.of(address)
+            asked = name
         else:
             where, name = "chaos", symbols["chaos"].at(address)
         if where in ("kernel", "Xen") and asked == "user":
