@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# make, make install, make demo, make check, make bench, make size;
+# make, make install, make demo, make check, make bench, make figures,
+# make size;
 # CONTRIBUTING.md tells the rest.  V=1 shows the commands,
 # SANITIZE=address,undefined instruments, WERROR=1 makes warnings errors,
 # BUILD=DIR builds elsewhere.
@@ -180,7 +181,8 @@ install: all
 	$(INSTALL) -m 644 $(BUILD)/chaos-supervise.service $(DESTDIR)$(UNITDIR)
 
 # These work on a fresh machine: they install what they miss first.
-.PHONY: demo check check-nodes soak bench lab-shell
+.PHONY: demo check check-nodes soak bench figures bench-compare bench-base \
+    lab-shell
 demo:
 	$(Q)tests/install-packages build lab
 	$(Q)$(MAKE) --no-print-directory all bench-tools
@@ -211,6 +213,24 @@ bench:
 	$(Q)$(MAKE) --no-print-directory all bench-tools
 	$(Q)tests/lab/unpack
 	$(Q)bench/run $(or $(BENCH),create)
+
+# What `make bench` measures of them, drawn: two hours.  FIGURES="create boot":
+# these alone; the documentation is made anew when it is all.
+figures:
+	$(Q)tests/install-packages build lab figures
+	$(Q)$(MAKE) --no-print-directory all bench-tools
+	$(Q)tests/lab/unpack
+	$(Q)bench/figures/run $(if $(FIGURES),,-d) $(FIGURES)
+
+# Beside an earlier run of a bench, or what is kept in the tree of one: fails
+# when chaos takes BOUND percent more than then.  bench-base keeps a new one.
+BASE ?= bench/base.json
+BOUND ?= 5
+bench-compare bench-base:
+	$(Q)tests/install-packages build lab
+	$(Q)$(MAKE) --no-print-directory all bench-tools
+	$(Q)tests/lab/unpack
+	$(Q)bench/compare -p $(BOUND) $(if $(filter bench-base,$@),-k) $(BASE)
 
 lab-shell:
 	$(Q)tests/install-packages build lab

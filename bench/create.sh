@@ -45,7 +45,7 @@ take() {
     [ "$4" = none ] || guest='"daytime"'
     [ "$1" != xl ] || registry='"xenstore"'
     [ "$1" != process ] || guest=null registry=null type=null running=null
-    value=$(median | awk '{ printf "%.3f", $1 / 1e6 }')
+    value=$(vms)
     point "\"tool\": \"$1\", \"op\": \"$2\", \"guest\": $guest, \"type\": $type, \
 \"vifs\": $vifs, \"vbds\": $vbds, \"registry\": $registry, \"pool\": false, \
 \"running\": $running" "$value"
@@ -58,13 +58,6 @@ create() { # TOOL TYPE DEVICES, with spawn's options after them
     xl) try spawn "$@" xl create -q "xl-$type-$devices.cfg" 'name="guest%"' ;;
     chaos) try spawn "$@" chaos create "chaos-$type-$devices.cfg" name=guest% ;;
     esac
-}
-
-# Of the last level, and of one that was not reached.
-clear_away() { # TOOL
-    "$1" list | awk 'NR > 1 && $2 > 0 { print $2 }' | while read -r domid; do
-        "$1" destroy "$domid" >/dev/null
-    done
 }
 
 # Creates and destroys one guest, so many times.
@@ -100,7 +93,6 @@ pass() { # TOOL TYPE RUNS
         take "$tool" list "$type" none "$level" <list.ns
     done
     clear_away "$tool"
-    settle
 }
 
 in_process() { # TYPE

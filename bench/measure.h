@@ -12,9 +12,11 @@
 #include <err.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -30,6 +32,19 @@ static inline uint64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* poll() until then, to the nanosecond. */
+static inline int poll_until(struct pollfd *entries, unsigned count,
+                             uint64_t until_ns)
+{
+    uint64_t now = now_ns(), left = until_ns > now ? until_ns - now : 0;
+    const struct timespec timeout = {
+        .tv_sec = (time_t)(left / 1000000000),
+        .tv_nsec = (long)(left % 1000000000),
+    };
+
+    return ppoll(entries, count, &timeout, NULL);
 }
 
 /* Starts a command with its output to /dev/null; `start_ns_r` is just before.
@@ -70,6 +85,40 @@ static inline uint64_t finish(pid_t pid, char **argv)
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         errx(1, "%s failed", argv[0]);
     return end_ns;
+}
+
+/* From now on before all that is no real-time process; what is started from
+ * here is none. */
+static inline void be_first(void)
+{
+    const struct sched_param first = { .sched_priority = 1 };
+
+    if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &first) < 0)
+        err(1, "precedence");
+}
+
+#define ARGUMENTS_MAX 32
+#define ARGUMENT_SIZE 512
+
+/* The arguments with the number for the first `%` in each, until the next call.
+ */
+static inline void number_arguments(int argc, char **argv, unsigned number,
+                                    char *numbered[ARGUMENTS_MAX + 1])
+{
+    static char texts[ARGUMENTS_MAX][ARGUMENT_SIZE];
+    const char *mark;
+    int i;
+
+    for (i = 0; i < argc; i++) {
+        mark = strchr(argv[i], '%');
+        if (mark)
+            snprintf(texts[i], ARGUMENT_SIZE, "%.*s%u%s", (int)(mark - argv[i]),
+                     argv[i], number, mark + 1);
+        else
+            snprintf(texts[i], ARGUMENT_SIZE, "%s", argv[i]);
+        numbered[i] = texts[i];
+    }
+    numbered[argc] = NULL;
 }
 
 #endif

@@ -53,7 +53,7 @@ def cold(op, type, devices=(0, 0), **members):
 
 
 def row(text, numbers, digits=2):
-    print(f"  {text:46}" + "".join(f"{cell(n, digits):>14}" for n in numbers))
+    print(f"  {text:54}" + "".join(f"{cell(n, digits):>14}" for n in numbers))
 
 
 process = value("process", "spawn", image="empty", registry=None)
@@ -69,10 +69,12 @@ print(f"the same tool; {full} shells ready before the first create, one fewer af
 print("in process as many as there are creates.")
 for type in "pvh", "pv":
     print()
-    print(f"  {type.upper() + ', image noop':46}" + "".join(f"{d:>14}" for d in ALL))
+    print(f"  {type.upper() + ', image noop':54}" + "".join(f"{d:>14}" for d in ALL))
     row("xl create", [xl("create", type, d) for d in ALL.values()])
-    row("chaos create, xenstore mode",
-        [value("chaos", "create", type, d, registry="xenstore") for d in ALL.values()])
+    row("chaos create, xenstore mode, cold",
+        [cold("create", type, d, registry="xenstore") for d in ALL.values()])
+    row("chaos create --no-refill, xenstore mode, from a shell",
+        [shells("create", type, d, registry="xenstore") for d in ALL.values()])
     row("chaos create, cold", [cold("create", type, d) for d in ALL.values()])
     row("chaos create, from a shell; the pool refills", [usual(type, d) for d in ALL.values()])
     row("  the same with --no-refill: nothing is left",
@@ -95,7 +97,7 @@ for type in "pvh", "pv":
         [ratio(usual(type, d), process) for d in ALL.values()])
 
 print()
-print(f"  {'Image daytime, 1 vif':46}{'PVH':>14}{'PV':>14}")
+print(f"  {'Image daytime, 1 vif':54}{'PVH':>14}{'PV':>14}")
 both = ("pvh", "pv")
 row("chaos create, cold", [cold("create", t, (1, 0), image="daytime") for t in both])
 row("chaos create --no-refill, from a shell",

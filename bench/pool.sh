@@ -16,8 +16,9 @@
 # The guest is noop with any devices: once it runs it has the lab's one CPU as
 # well as dom0, and daytime, which is measured with one vif, does more there.
 #
-# All takes five minutes.
+# All takes ten minutes; `make bench BENCH="pool [TYPES [DEVICES]]"` less.
 
+types=${1:-pvh pv} all_devices=${2:-none vif vif-vbd}
 base=4 runs=9 xl_runs=3 shells=10
 address=10.0.120.10
 . "$CHAOS_ROOT/bench/lib.bash"
@@ -34,7 +35,7 @@ lines() {
     [[ $1 != *vbd* ]] || echo "$vbd"
 }
 
-for type in pvh pv; do
+for type in $types; do
     for devices in none vif vif-vbd; do
         {
             printf '%s\n' "type = \"$type\"" 'memory = 4' \
@@ -70,7 +71,7 @@ take() {
 # What has no guest.
 yardstick() { # TOOL OP WHAT, and the runs' nanoseconds on stdin
     local value
-    value=$(median | awk '{ printf "%.3f", $1 / 1e6 }')
+    value=$(vms)
     point "\"tool\": \"$1\", \"op\": \"$2\", \"image\": \"$3\", \"type\": null, \
 \"memory_mib\": null, \"vcpus\": null, \"vifs\": 0, \"vbds\": 0, \
 \"registry\": null, \"pool\": 0, \"running\": 0" "$value"
@@ -88,14 +89,6 @@ create() { # TOOL CONFIG, with options of chaos create after them
 # The one on top goes, with all that it leaves.
 destroy() { # TOOL
     try spawn "$1" destroy new && "$1" list >/dev/null && settle && settle
-}
-
-clear_away() { # TOOL
-    "$1" list | awk 'NR > 1 && $2 > 0 { print $2 }' | while read -r domid; do
-        "$1" destroy "$domid" >/dev/null
-    done
-    "$1" list >/dev/null
-    settle
 }
 
 few_running() { # TOOL TYPE
@@ -127,11 +120,6 @@ pairs() { # TOOL TIMES CONFIG, with options of chaos create after them
 take_pairs() { # as take, but for OP
     take "$1" create "${@:2}" <create.ns
     take "$1" destroy "${@:2}" <destroy.ns
-}
-
-ready() { # shells, of all pools
-    chaos pool list --json | sed -n 's/.*"ready": \([0-9]*\).*/\1/p' |
-        awk '{ sum += $1 } END { print sum + 0 }'
 }
 
 # With the interfaces and back ends of the shells, which the kernel takes away
@@ -236,7 +224,7 @@ with_chaos() { # TYPE
     local type=$1 devices
     chaos list >/dev/null
     few_running chaos "$type" || return
-    for devices in none vif vif-vbd; do
+    for devices in $all_devices; do
         say "chaos, $type, $devices: cold"
         pairs chaos $runs "$type-noop-$devices" --cold --no-refill
         take_pairs chaos "$type" noop $devices 0 $base '"refill": false'
@@ -246,6 +234,7 @@ with_chaos() { # TYPE
         from_shells "$type" noop $devices
         empty_pools
     done
+    [[ " $all_devices " = *" vif "* ]] || { clear_away chaos && return; }
     say "chaos, $type, vif, daytime"
     pairs chaos $runs "$type-daytime-vif" --cold --no-refill
     take_pairs chaos "$type" daytime vif 0 $base '"refill": false'
@@ -258,7 +247,7 @@ with_chaos() { # TYPE
 
 in_process() { # TYPE
     local type=$1 devices more
-    for devices in none vif vif-vbd; do
+    for devices in $all_devices; do
         say "libchaos, $type, $devices: from shells"
         mapfile -t more < <(lines $devices)
         try inprocess -s -n $runs -r $base "$type" \
@@ -274,7 +263,7 @@ in_process() { # TYPE
 with_xl() { # TYPE
     local type=$1 devices
     few_running xl "$type"
-    for devices in none vif vif-vbd; do
+    for devices in $all_devices; do
         say "xl, $type, $devices"
         pairs xl $xl_runs "$type-noop-$devices"
         take_pairs xl "$type" noop $devices 0 $base
@@ -282,12 +271,27 @@ with_xl() { # TYPE
     clear_away xl
 }
 
-no_xenstore_mode() { # TYPE
-    local devices
-    echo "chaos has no xenstore mode yet" >why
-    for devices in none vif vif-vbd; do
-        take chaos-xenstore create "$1" noop $devices 0 $base </dev/null
+# A shell of such a guest can have no disk that is written to (docs/xenstore.md).
+xenstore_mode() { # TYPE
+    local type=$1 devices config
+    few_running chaos "$type" || return
+    for devices in $all_devices; do
+        say "chaos, $type, $devices: xenstore mode"
+        config=$type-xenstore-$devices
+        sed 's/access=rw/access=ro/' chaos-$type-noop-$devices.cfg >chaos-$config.cfg
+        echo 'registry = "xenstore"' >>chaos-$config.cfg
+        pairs chaos $runs $config --cold --no-refill
+        take_pairs chaos-xenstore "$type" noop $devices 0 $base '"refill": false'
+        if fill $config; then
+            pairs chaos $runs $config --no-refill
+            took $((runs + 1)) || truncate -s 0 create.ns destroy.ns
+        else
+            truncate -s 0 create.ns destroy.ns
+        fi
+        take_pairs chaos-xenstore "$type" noop $devices $shells $base '"refill": false'
+        empty_pools
     done
+    clear_away chaos
 }
 
 # crun's own example of a configuration, without a terminal: namespaces of its
@@ -321,10 +325,10 @@ yardstick process spawn empty <spawn.ns
 say "crun"
 container
 yardstick crun run busybox <crun.ns
-for type in pvh pv; do
+for type in $types; do
     with_chaos $type
     in_process $type
-    no_xenstore_mode $type
+    xenstore_mode $type
     with_xl $type
 done
 print_points '"unit": "vms"'

@@ -29,7 +29,7 @@ xl_levels=${2:-$levels}
 fetch chaos bench/spawn bench/empty bench/says unikernels lab/guest-vmlinux lab/guest-initrd.gz
 cp /boot/vmlinuz guest-vmlinuz || exit 1
 
-memory=160
+memory=160 vifs=1
 log=/var/log/xen/console/guest-new.log
 truncate -s 16M new.img
 
@@ -58,7 +58,7 @@ kept=false
 take() {
     local registry='"xenstore"' memory_mib=$memory ramdisk='"busybox"' value
     [ "$4" != noop ] || registry='"noxs"' memory_mib=4 ramdisk=null
-    value=$(median | awk '{ printf "%.3f", $1 / 1e6 }')
+    value=$(vms)
     point "\"tool\": \"$1\", \"op\": \"$2\", \"type\": \"$3\", \"kernel\": \"$4\", \
 \"kept\": $kept, \"ramdisk\": $ramdisk, \"memory_mib\": $memory_mib, \"vcpus\": 1, \"vifs\": 1, \
 \"vbds\": 1, \"registry\": $registry, \"pool\": $5, \"refill\": false, \
@@ -85,22 +85,6 @@ create() { # UP TOOL CONFIG, with options of chaos create after them
     fi
 }
 
-ready() { # shells, of all pools
-    chaos pool list --json | sed -n 's/.*"ready": \([0-9]*\).*/\1/p' |
-        awk '{ sum += $1 } END { print sum + 0 }'
-}
-
-# The kernel takes a guest's devices away after its domain has gone, one by one.
-at_rest() { # RUNNING
-    local tries interfaces=$(($1 + $(ready)))
-    for ((tries = 0; tries < 100; tries++)); do
-        settle
-        [ "$(compgen -G '/sys/class/net/vif*' | wc -l)" != "$interfaces" ] || return 0
-    done
-    echo "what a guest left is not cleared away" >why
-    return 1
-}
-
 # The one on top goes, with all that it leaves.
 destroy() { # TOOL
     try spawn "$1" destroy new >>destroy.ns && "$1" list >/dev/null
@@ -113,11 +97,11 @@ pairs() { # TOOL TIMES RUNNING CONFIG, with options of chaos create after them
     rm -f -- *.ns
     touch create.ns up.ns destroy.ns
     : >why
-    at_rest "$running" || return
+    rest "$running" || return
     for ((i = 0; i < times; i++)); do
         create $up "$tool" "$@" || break
         settle
-        destroy "$tool" && at_rest "$running" || break
+        destroy "$tool" && rest "$running" || break
         up=no
     done
     [ "$i" = "$times" ] || : >create.ns
@@ -146,7 +130,7 @@ from_shells() { # TYPE KERNEL RUNNING
     fi
     take_all chaos "$1" "$2" "$runs" "$3"
     chaos pool drain
-    at_rest "$3"
+    rest "$3"
 }
 
 measure() { # TOOL KERNEL RUNNING
@@ -186,28 +170,20 @@ noxs() { # RUNNING
         disk new >>$type-noop.cfg
         echo 'name = "new"' >>$type-noop.cfg
         : >why
-        at_rest "$1"
+        rest "$1"
         rm -f -- *.ns
         touch create.ns
         for ((i = 0; i < runs; i++)); do
             create no chaos $type-noop.cfg --cold && settle && destroy chaos &&
-                at_rest "$1" || break
+                rest "$1" || break
         done
         take chaos create $type noop 0 "$1" <create.ns
     done
 }
 
-clear_away() { # TOOL
-    "$1" list | awk 'NR > 1 && $2 > 0 { print $2 }' | while read -r domid; do
-        "$1" destroy "$domid" >/dev/null
-    done
-    "$1" list >/dev/null
-    at_rest 0
-}
-
 # What happens once, happens here.
 once() { # TOOL
-    create no "$1" pvh-vmlinux.cfg && settle && destroy "$1" && at_rest 0
+    create no "$1" pvh-vmlinux.cfg && settle && destroy "$1" && rest 0
 }
 
 pass() { # TOOL LEVELS
@@ -226,6 +202,7 @@ pass() { # TOOL LEVELS
         measure "$1" vmlinux "$level"
     done
     clear_away "$1"
+    rest 0
 }
 
 # So many can't be running.
@@ -240,7 +217,7 @@ take_none() { # TOOL RUNNING
 
 settle
 spawn -n 9 empty >spawn.ns
-value=$(median <spawn.ns | awk '{ printf "%.3f", $1 / 1e6 }')
+value=$(vms <spawn.ns)
 point '"tool": "process", "op": "spawn", "type": null, "kernel": null, "kept": false, "ramdisk": null,
 "memory_mib": null, "vcpus": null, "vifs": 0, "vbds": 0, "registry": null, "pool": 0,
 "refill": false, "running": 0' "$value"

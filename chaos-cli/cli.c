@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define OPTIONS_MAX 12
+#define OPTIONS_MAX 13
 
 /* ------------------------------------------------------------- options */
 
@@ -34,7 +34,7 @@ void cli_help(const struct cli_command *command)
                  option->letter ? option->letter : ' ',
                  option->letter && option->name ? ", " : "  ",
                  option->name ? "--" : "", option->name ? option->name : "",
-                 option->argument ? " " : "",
+                 option->argument && *option->argument != '[' ? " " : "",
                  option->argument ? option->argument : "");
         printf("  %-24s %s\n", names, option->help);
     }
@@ -72,7 +72,9 @@ static void fill_options(const struct cli_command *command,
         if (option->name)
             longs[count++] = (struct option){
                 .name = option->name,
-                .has_arg = option->argument ? required_argument : no_argument,
+                .has_arg = !option->argument          ? no_argument
+                           : *option->argument == '[' ? optional_argument
+                                                      : required_argument,
                 .val = option->letter
                            ? option->letter
                            : CLI_LONG((int)(option - command->options)),
@@ -175,6 +177,8 @@ int cli_open(struct cli *cli)
         /* For tests and for hosts whose /run is elsewhere. */
         .run_dir = getenv("CHAOS_RUN_DIR"),
         .cache_dir = getenv("CHAOS_CACHE_DIR"),
+        .phase = cli->timing ? cli_timing_phase : NULL,
+        .phase_user = cli->timing,
     };
     struct chaos_error err;
 

@@ -26,7 +26,7 @@ enum cli_exit {
 struct cli_option {
     char letter;          /* 0: long form alone */
     const char *name;     /* long form; NULL: letter alone */
-    const char *argument; /* NULL: takes none */
+    const char *argument; /* NULL: takes none; "[...]": after a =, or none */
     const char *help;
 };
 
@@ -42,7 +42,7 @@ struct cli_command {
     const char *arguments; /* for the usage line */
     const char *summary;   /* one line */
     int (*run)(struct cli *cli, int argc, char **argv);
-    struct cli_option options[11]; /* ends with an empty one */
+    struct cli_option options[12]; /* ends with an empty one */
 };
 
 extern const struct cli_command cli_commands[]; /* ends with an empty one */
@@ -56,6 +56,7 @@ struct cli {
     bool refill;         /* ... and pools may want to be filled */
     bool publish;        /* ... and a guest's name is to be written */
     uint32_t created;    /* that guest */
+    struct cli_timing *timing; /* NULL: nobody wants to know */
 };
 
 /*
@@ -88,6 +89,18 @@ int cli_each_guest(struct cli *cli, int count, char **names, cli_guest_fn work,
 
 /* A decimal number from an argument; false when it is none. */
 bool cli_number(const char *text, unsigned max, unsigned *value_r);
+
+/*
+ * How long the phases of a command take.  One begins where the one before it
+ * ends; the first is "launch", from the process's beginning.
+ */
+struct cli_timing;
+struct cli_timing *cli_timing_begin(void);
+void cli_timing_mark(struct cli_timing *timing, const char *phase);
+/* A chaos_phase_fn: marks the library's. */
+void cli_timing_phase(void *timing, enum chaos_phase phase);
+/* Prints them, of a guest that was created; the last one ends here. */
+void cli_timing_print(struct cli_timing *timing, bool json, uint32_t domid);
 
 /* Time-outs, in seconds: what a command takes when it is given none, and the
  * longest, whose milliseconds fit an int. */

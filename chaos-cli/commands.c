@@ -29,6 +29,7 @@ const struct cli_command cli_commands[] = {
         { 0, "cold", NULL, "take no shell" },
         { 0, "no-refill", NULL, "leave a pool that has become low as it is" },
         { 0, "registry", "noxs|xenstore", "how it finds its devices" },
+        { 0, "timing", "[=json]", "tell how long each phase took" },
         { 'q', "quiet", NULL, "print neither the domid nor warnings" },
         { 'v', "verbose", NULL, "say what is done; twice: in detail" } } },
     { "pool",

@@ -5,16 +5,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Places in the table of options. */
 enum {
     COLD = 5,
     NO_REFILL = 6,
-    REGISTRY = 7
+    REGISTRY = 7,
+    TIMING = 8
 };
 
 struct wanted {
-    bool paused, console, dry_run, wait, cold, no_refill;
+    bool paused, console, dry_run, wait, cold, no_refill, timing_json;
     const char *registry;
     unsigned timeout_s;
 };
@@ -52,6 +54,12 @@ static int parse_options(struct cli *cli, int argc, char **argv,
         case CLI_LONG(REGISTRY):
             wanted->registry = optarg;
             break;
+        case CLI_LONG(TIMING):
+            if (optarg && strcmp(optarg, "json") != 0)
+                return cli_usage(cli, "--timing=%s: not json", optarg);
+            wanted->timing_json = optarg != NULL;
+            cli->timing = cli_timing_begin();
+            break;
         case 'q':
             cli->quiet = true;
             break;
@@ -61,6 +69,9 @@ static int parse_options(struct cli *cli, int argc, char **argv,
         default:
             return cli_option_exit(option);
         }
+    if (cli->timing && (wanted->console || wanted->dry_run))
+        return cli_usage(cli, "--timing and --%s exclude each other",
+                         wanted->console ? "console" : "dry-run");
     if (wanted->wait && (wanted->paused || wanted->console))
         return cli_usage(cli, "--wait and --%s exclude each other",
                          wanted->paused ? "paused" : "console");
@@ -174,12 +185,16 @@ static int create(struct cli *cli, const struct chaos_config *config,
         publish_now(cli);
     if (rc == 0 && wanted->console)
         return show_console(cli, domid, !wanted->paused, err);
+    if (rc == 0 && wanted->wait && cli->timing)
+        cli_timing_mark(cli->timing, "up");
     if (rc == 0 && wanted->wait)
         rc = chaos_guest_wait_up(cli->chaos, domid,
                                  (int)wanted->timeout_s * 1000, err);
     if (rc < 0)
         return cli_fail(cli, err);
-    if (!cli->quiet)
+    if (cli->timing)
+        cli_timing_print(cli->timing, wanted->timing_json, domid);
+    if (!cli->quiet && !wanted->timing_json)
         printf("%" PRIu32 "\n", domid);
     return CLI_DONE;
 }
@@ -196,6 +211,8 @@ int cli_create(struct cli *cli, int argc, char **argv)
     status = cli_open(cli);
     if (status != CLI_DONE)
         return status;
+    if (cli->timing)
+        cli_timing_mark(cli->timing, "config");
     if (load(cli, wanted.registry, argc - optind, argv + optind, &config,
              &err) < 0)
         return cli_fail(cli, &err);

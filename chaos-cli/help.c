@@ -89,7 +89,8 @@ static void print_mdoc(void)
             if (option->name)
                 printf("Fl Fl %s", option->name);
             if (option->argument)
-                printf(" Ar %s", option->argument);
+                printf("%s Ar %s", *option->argument == '[' ? " Ns" : "",
+                       option->argument);
             printf("\n%c%s.\n", option->help[0] - 'a' + 'A', option->help + 1);
         }
         printf(".El\n");

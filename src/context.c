@@ -55,6 +55,21 @@ void chaos_close(struct chaos *chaos)
     free(chaos);
 }
 
+const char *chaos_phase_name(enum chaos_phase phase)
+{
+    static const char *const names[] = {
+        [CHAOS_PHASE_FILES] = "files",     [CHAOS_PHASE_HOST] = "host",
+        [CHAOS_PHASE_CLAIM] = "claim",     [CHAOS_PHASE_RESERVE] = "reserve",
+        [CHAOS_PHASE_DOMAIN] = "domain",   [CHAOS_PHASE_MEMORY] = "memory",
+        [CHAOS_PHASE_DEVICES] = "devices", [CHAOS_PHASE_DRESS] = "dress",
+        [CHAOS_PHASE_IMAGE] = "image",     [CHAOS_PHASE_BACKENDS] = "backends",
+        [CHAOS_PHASE_START] = "start",     [CHAOS_PHASE_DONE] = "done",
+    };
+
+    return (unsigned)phase < sizeof(names) / sizeof(names[0]) ? names[phase]
+                                                              : "unknown";
+}
+
 void chaos__log(const struct chaos *chaos, enum chaos_log_level level,
                 const char *format, ...)
 {

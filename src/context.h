@@ -30,4 +30,13 @@ struct chaos {
 void chaos__log(const struct chaos *chaos, enum chaos_log_level level,
                 const char *format, ...) CHAOS__PRINTF(3, 4);
 
+/* Tells who wants to know that a create has come to this phase.  A guest that
+ * is restarted on the way is another one, of which nobody is told. */
+static inline void chaos__phase(const struct chaos *chaos,
+                                enum chaos_phase phase)
+{
+    if (chaos->options.phase && !chaos->restarting)
+        chaos->options.phase(chaos->options.phase_user, phase);
+}
+
 #endif

@@ -108,6 +108,13 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(bench_libs)
 $(BUILD)/bench/inprocess $(BUILD)/bench/many: $(BUILD)/libchaos.a
+# Where no other static program is, so that a profile can tell it.
+$(BUILD)/bench/spawn: ldflags += -Wl,-Ttext-segment=0x10000000
+bench-tools: $(BUILD)/bench/plugin.so
+$(BUILD)/bench/plugin.so: bench/profile/plugin.c bench/profile/mark.h
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) -shared -o $@ $<
 $(BUILD)/bench/inprocess $(BUILD)/bench/many: bench_libs := $(xen_static)
 
 # Static, for any dom0.

@@ -39,6 +39,40 @@ enum chaos_log_level {
 typedef void (*chaos_log_fn)(void *user, enum chaos_log_level level,
                              const char *message);
 
+/*
+ * What making a guest goes through.  A phase lasts until the next one begins;
+ * each guest goes through some of them, in this order, but for one that loses
+ * the shell that it took: that one goes on at CHAOS_PHASE_CLAIM.
+ */
+enum chaos_phase {
+    CHAOS_PHASE_FILES = 0,    /* configuration, kernel and ramdisk are read */
+    CHAOS_PHASE_HOST = 1,     /* Xen and the registry are opened, what dead
+                               * processes left is undone */
+    CHAOS_PHASE_CLAIM = 2,    /* a shell is looked for, and taken */
+    CHAOS_PHASE_RESERVE = 3,  /* without one: name and UUID are taken */
+    CHAOS_PHASE_DOMAIN = 4,   /* a domain is made */
+    CHAOS_PHASE_MEMORY = 5,   /* it gets vCPUs, memory and event channels */
+    CHAOS_PHASE_DEVICES = 6,  /* XenStore is told of devices, and of the guest
+                               * if that speaks to it */
+    CHAOS_PHASE_DRESS = 7,    /* a shell gets what is the guest's to choose */
+    CHAOS_PHASE_IMAGE = 8,    /* the image is loaded */
+    CHAOS_PHASE_BACKENDS = 9, /* back ends are waited for */
+    CHAOS_PHASE_START = 10,   /* it is pinned, kept in the registry, and runs */
+    CHAOS_PHASE_DONE = 11,    /* nothing more: also after a failure */
+};
+
+/* A word for it, of the constant's name: "files", ..., "done". */
+const char *chaos_phase_name(enum chaos_phase phase);
+
+/*
+ * Called by chaos_guest_create() when a phase begins, and last of all with
+ * CHAOS_PHASE_DONE; by chaos_pool_fill() likewise for each shell, from
+ * CHAOS_PHASE_RESERVE on.  libchaos takes no time for it: who wants to know how
+ * long a phase takes looks at a clock.  Runs in the thread that called
+ * libchaos, while that has locks, and may not call it.
+ */
+typedef void (*chaos_phase_fn)(void *user, enum chaos_phase phase);
+
 struct chaos_options {
     chaos_log_fn log; /* NULL: no logging */
     void *log_user;
@@ -49,6 +83,8 @@ struct chaos_options {
      */
     const char *cache_dir;
     const char *dump_dir; /* for cores; NULL: /var/lib/xen/dump */
+    chaos_phase_fn phase; /* NULL: nobody wants to know */
+    void *phase_user;
 };
 
 /* Opens a context.  `options` may be NULL and is copied.  Does not block. */

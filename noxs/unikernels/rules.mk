@@ -7,7 +7,7 @@
 BUILD ?= build
 
 UNIKERNELS := noop hello spin crash reboot chatter parrot deaf scribble \
-    selftest daytime echo http blkcheck
+    selftest daytime echo http blkcheck compute
 
 # Those that have lwIP (noxs/lwip) linked in.
 NETWORK_UNIKERNELS := daytime echo http

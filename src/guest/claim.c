@@ -119,9 +119,11 @@ int chaos__create_claim(struct chaos *chaos, const struct chaos_config *config,
         .devices = wishes,
     };
     struct chaos__flavor flavor;
-    const char *why = why_not(chaos, config, shell, &flavor);
+    const char *why;
     int rc = 0;
 
+    chaos__phase(chaos, CHAOS_PHASE_CLAIM);
+    why = why_not(chaos, config, shell, &flavor);
     if (!why && config->has_uuid)
         rc = chaos__create_check_uuid(chaos, config->uuid, err);
     if (!why && rc == 0) {

@@ -109,18 +109,19 @@ static int fill(struct chaos *chaos, const struct chaos_config *config,
     int rc = 0;
 
     if (shell->is_connected) {
+        chaos__phase(chaos, CHAOS_PHASE_DRESS);
         rc = dress(chaos, config, slot, shell, err);
-        if (rc == 0)
-            rc = chaos__shell_load(chaos->hv, shell, payload, err);
-        return rc < 0 || shell->noxs
-                   ? rc
-                   : chaos__create_connect(chaos, slot, shell, err);
+    } else {
+        rc = chaos__registry_set_state(chaos->registry, slot,
+                                       CHAOS__SLOT_CLAIMED, err);
     }
-    rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_CLAIMED,
-                                   err);
+    chaos__phase(chaos, CHAOS_PHASE_IMAGE);
     if (rc == 0)
         rc = chaos__shell_load(chaos->hv, shell, payload, err);
-    return rc < 0 ? rc : finish_devices(chaos, slot, shell, err);
+    /* Those of a noxs shell are connected, and its page lists them. */
+    return rc < 0 || (shell->is_connected && shell->noxs)
+               ? rc
+               : finish_devices(chaos, slot, shell, err);
 }
 
 static void record(struct chaos__slot *slot, const struct chaos_config *config,
@@ -142,6 +143,7 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
 {
     int rc = fill(chaos, config, payload, slot, shell, err);
 
+    chaos__phase(chaos, CHAOS_PHASE_START);
     if (rc == 0)
         rc = chaos__create_tune(chaos, config, shell, err);
     if (rc == 0)
@@ -179,8 +181,10 @@ static int create_cold(struct chaos *chaos, const struct chaos_config *config,
                        struct chaos__shell *shell, struct chaos_error *err)
 {
     struct chaos__slot *slot;
-    int rc = chaos__create_reserve(chaos, config, shell->devices, &slot, err);
+    int rc;
 
+    chaos__phase(chaos, CHAOS_PHASE_RESERVE);
+    rc = chaos__create_reserve(chaos, config, shell->devices, &slot, err);
     if (rc < 0)
         return rc;
     rc = chaos__create_prepare(chaos, config, slot, shell, err);
@@ -204,8 +208,10 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
 {
     struct chaos__slot *slot;
     struct chaos_error why;
-    int rc = chaos__ready(chaos, err), got;
+    int rc, got;
 
+    chaos__phase(chaos, CHAOS_PHASE_HOST);
+    rc = chaos__ready(chaos, err);
     if (rc < 0)
         return rc;
     if (flags & CHAOS_CREATE_COLD)
@@ -263,6 +269,7 @@ int chaos__guest_create(struct chaos *chaos, const struct chaos_config *config,
     struct chaos__shell shell;
     int rc;
 
+    chaos__phase(chaos, CHAOS_PHASE_FILES);
     rc = chaos_config_check(config, err);
     if (rc == 0)
         rc = chaos__files_open(chaos, config, true, &files, err);
@@ -325,6 +332,7 @@ int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
 {
     int rc = chaos__guest_create(chaos, config, flags, domid_r, err);
 
+    chaos__phase(chaos, CHAOS_PHASE_DONE);
     /* Name the guest when the message does not lead there. */
     if (rc < 0 && config->name && rc != CHAOS_EINVAL && rc != CHAOS_EEXIST)
         chaos__fail_within(err, rc, "creating %s", config->name);

@@ -201,8 +201,10 @@ static int make_shell(struct chaos *chaos, const struct plan *plan,
     };
     uint8_t uuid[CHAOS__SLOT_UUID_SIZE];
     struct chaos__slot *slot;
-    int rc = chaos__uuid_make(uuid, err);
+    int rc;
 
+    chaos__phase(chaos, CHAOS_PHASE_RESERVE);
+    rc = chaos__uuid_make(uuid, err);
     if (rc == 0)
         rc =
             chaos__devices_open(plan->config, plan->flavor.noxs, &devices, err);
@@ -216,6 +218,7 @@ static int make_shell(struct chaos *chaos, const struct plan *plan,
         chaos__shell_release(&shell);
     }
     chaos__devices_close(&devices);
+    chaos__phase(chaos, CHAOS_PHASE_DONE);
     return rc;
 }
 

@@ -141,6 +141,7 @@ static int connect_devices(struct chaos *chaos,
 
     if (shell->noxs && !chaos__devices_any(shell->devices))
         return 0;
+    chaos__phase(chaos, CHAOS_PHASE_DEVICES);
     rc = chaos__store_ready(chaos, err);
     if (rc == 0)
         rc =
@@ -166,10 +167,13 @@ int chaos__create_prepare(struct chaos *chaos,
                           struct chaos__slot *slot, struct chaos__shell *shell,
                           struct chaos_error *err)
 {
-    int rc = chaos__devices_find_host(shell->devices, err);
+    int rc;
 
+    chaos__phase(chaos, CHAOS_PHASE_DOMAIN);
+    rc = chaos__devices_find_host(shell->devices, err);
     if (rc == 0)
         rc = make_domain(chaos, config, slot, shell, err);
+    chaos__phase(chaos, CHAOS_PHASE_MEMORY);
     if (rc == 0)
         rc = chaos__shell_prepare(chaos->hv, shell, err);
     if (rc == 0)
@@ -184,6 +188,7 @@ int chaos__create_connect(struct chaos *chaos, struct chaos__slot *slot,
 
     if (!chaos__devices_any(shell->devices))
         return shell->noxs ? 0 : chaos__store_run(chaos->store, err);
+    chaos__phase(chaos, CHAOS_PHASE_BACKENDS);
     rc = chaos__devices_finish(chaos->store, shell->domid, shell->devices,
                                CHAOS__BACKEND_TIMEOUT_MS, err);
     if (rc == 0)

@@ -53,6 +53,27 @@ verbose() {
     grep -q '^chaos: ' v.log
 }
 
+# The phases are in order, each took some time, and together they took it all.
+timing() { # PHASES, with options of chaos create after them
+    local names=$1
+    shift
+    chaos create --timing=json noop.cfg name=timed "$@" >timing.json || return
+    chaos destroy timed
+    cat timing.json
+    [ "$(sed -n 's/.*"name": "\([a-z]*\)".*/\1/p' timing.json | xargs)" = "$names" ] &&
+        [ "$(sed -n 's/.*"ns": \([0-9]*\)}.*/\1/p' timing.json |
+            awk '$1 < 1 { print "no time" } { sum += $1 } END { printf "%d\n", sum }')" \
+            = "$(sed -n 's/.*"total_ns": \([0-9]*\).*/\1/p' timing.json)" ]
+}
+
+timing_text() {
+    [ "$(chaos create --timing noop.cfg name=timed 2>timing.txt)" = "$(chaos domid timed)" ] &&
+        chaos destroy timed || return
+    cat timing.txt
+    [ "$(awk '{ print $1 }' timing.txt | xargs)" = \
+        "launch config files host claim reserve domain memory image start total" ]
+}
+
 several() {
     chaos create noop.cfg name=a && chaos create noop.cfg name=b &&
         chaos pause a b && state_is b paused && chaos unpause a b &&
@@ -136,6 +157,14 @@ for type in pvh pv; do
     check "create -c shows the console until the end" console_create
     check "create -n creates nothing" dry_run
     check "create -v tells" verbose
+    check "create --timing=json" timing \
+        "launch config files host claim reserve domain memory image start"
+    check "create --timing=json --wait" timing \
+        "launch config files host claim reserve domain memory image start up" --wait
+    check "create --timing=json of a guest that uses XenStore" timing \
+        "launch config files host reserve domain memory devices image start" \
+        --registry xenstore --cold
+    check "create --timing" timing_text
     check "several guests" several
     check "one of several is missing" some_missing
     check "shutdown -w" shuts_down

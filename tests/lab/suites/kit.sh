@@ -11,7 +11,15 @@ passes() {
         gone selftest
 }
 
+computes() {
+    config "$type" compute 'cmdline = "below=1000"' >compute.cfg
+    timeout 60 chaos create -c compute.cfg >compute.out
+    cat compute.out
+    grep -q '^primes below 1000: 168' compute.out && gone compute
+}
+
 for type in pv pvh; do
+    check "$type: it computes" computes
     check "$type: grants and event channels" passes
     check "$type: 1 MiB is enough" passes "memory = 1"
     check "$type: memory that ends anywhere" passes "memory = 7"
