@@ -195,7 +195,8 @@ int chaos_guest_list(struct chaos *chaos, struct chaos_guest_info **list_r,
 
 /* The configuration that the guest was created from, complete: with the UUID
  * and MAC addresses that were made up for it, with paths that lead there from
- * any directory, and with the devices that it has now (chaos/device.h).  The caller frees it with chaos_config_free(). */
+ * any directory, and with the devices that it has now (chaos/device.h).  The
+ * caller frees it with chaos_config_free(). */
 int chaos_guest_config(struct chaos *chaos, uint32_t domid,
                        struct chaos_config **config_r, struct chaos_error *err);
 
