@@ -219,7 +219,8 @@ static void write_stock_common(struct chaos__store *store,
     chaos__store_allow(store, end->front, end->domid, 0);
     chaos__store_set(store, end->front, "backend", end->back);
     chaos__store_set_number(store, end->front, "backend-id", 0);
-    chaos__store_set_number(store, end->front, "trusted", 1);
+    if (!end->p9)
+        chaos__store_set_number(store, end->front, "trusted", 1);
 
     chaos__store_make(store, end->back);
     chaos__store_allow(store, end->back, 0, end->domid);

@@ -26,7 +26,7 @@ struct chaos__burst {
     struct chaos__request *requests;
     size_t count, requests_size;
     size_t sent; /* of them; their answers are still to be taken */
-    char *out; /* the bytes to send */
+    char *out;   /* the bytes to send */
     size_t out_length, out_size;
     int rc; /* what could not be added */
 };
