@@ -505,15 +505,17 @@ int chaos__device_is_closed(struct chaos__store *store, uint32_t domid,
     return rc < 0 ? rc : is_closed(&end);
 }
 
-/* The directory, and the one above if there is nothing else in that.  In this
- * order: a kernel takes no notice of what goes with a directory above. */
+/* The directory, which may have gone, and the one above if there is nothing
+ * else in that.  In this order: a kernel takes no notice of what goes with a
+ * directory above. */
 static void remove_with_parent(struct chaos__store *store, char *path,
                                const char *siblings)
 {
     char *slash = strrchr(path, '/');
 
     chaos__store_remove(store, path);
-    if (strcmp(siblings, slash + 1) != 0 || siblings[strlen(siblings) + 1])
+    if (*siblings &&
+        (strcmp(siblings, slash + 1) != 0 || siblings[strlen(siblings) + 1]))
         return;
     *slash = '\0';
     chaos__store_remove(store, path);

@@ -473,6 +473,8 @@ static void one_that_was_connecting_is_told_again(void **state)
 
 static void force_asks_nobody(void **state)
 {
+    char path[64], value[8];
+
     (void)state;
     make_guest();
     fake_backend_set_stubborn(true);
@@ -480,6 +482,9 @@ static void force_asks_nobody(void **state)
                             &err));
     assert_false(has(false, XVDA));
     assert_int_equal(fake_dom0_loops(), 0);
+    /* The last one's directory goes with it. */
+    snprintf(path, sizeof(path), "/local/domain/%u/device/vbd", domid);
+    assert_false(fake_store_look(path, value, sizeof(value)));
     /* As xl does with interfaces anyway. */
     must(chaos_network_detach(world->chaos, domid, "0", &err));
     assert_non_null(strstr(world->log, "does not let go of interface 0"));

@@ -76,7 +76,7 @@ network() {
 disk() {
     cp pattern.img disk.img && boot_linux && count >before || return
     exits 0 '' chaos block-attach linux format=raw "target=$work/disk.img" vdev=xvdb &&
-        lists_are_the_same && xl block-list linux | grep '^51728 ' || return
+        until_true 20 connected vbd 51728 && lists_are_the_same && xl block-list linux | grep '^51728 ' || return
     # The guest has a disk when it knows its size.
     tell "until grep -qv '^0' /sys/block/xvdb/size; do sleep 1; done; echo re''ad \$(dd if=/dev/xvdb bs=512 count=64 | md5sum)"
     says "read $(head -c 32768 pattern.img | md5sum | cut -d ' ' -f 1)" || return
