@@ -234,7 +234,12 @@ static int connect_step(struct chaos__store *store, struct chaos__end *end,
     case CHAOS__END_INIT_WAIT:
         if (end->net && !end->net->is_joined)
             return join(store, end, err);
-        return end->noxs ? STEP_EVENT : STEP_DONE;
+        if (end->noxs)
+            return STEP_EVENT;
+        /* blkback says so before it has opened the disk. */
+        return end->block && !chaos__dom0_has_disk(end->domid, end->id)
+                   ? STEP_SOON
+                   : STEP_DONE;
     case CHAOS__END_CONNECTED:
         return STEP_DONE;
     default:

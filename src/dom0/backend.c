@@ -19,11 +19,22 @@ int chaos__dom0_backend(const char *type, struct chaos_error *err)
         type, strcmp(type, "vif") == 0 ? "xen-netback" : "xen-blkback");
 }
 
+#define DEVICES "/sys/bus/xen-backend/devices/"
+
 bool chaos__dom0_has_device(const char *type, uint32_t domid, uint32_t id)
 {
     char path[64];
 
-    snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/%s-%u-%u", type,
-             domid, id);
+    snprintf(path, sizeof(path), DEVICES "%s-%u-%u", type, domid, id);
+    return access(path, F_OK) == 0;
+}
+
+/* xenvbd_sysfs_addif() in drivers/block/xen-blkback/xenbus.c */
+bool chaos__dom0_has_disk(uint32_t domid, uint32_t id)
+{
+    char path[80];
+
+    snprintf(path, sizeof(path), DEVICES "vbd-%u-%u/physical_device", domid,
+             id);
     return access(path, F_OK) == 0;
 }

@@ -32,6 +32,9 @@ bool chaos__dom0_has_interface(const char *interface);
 bool chaos__dom0_is_joined(const char *interface, const char *bridge);
 /* Whether the kernel has a back end for that device of a domain. */
 bool chaos__dom0_has_device(const char *type, uint32_t domid, uint32_t id);
+/* Whether blkback has opened the disk of that device: until then nobody else
+ * may have closed it, or a loop device loses its file. */
+bool chaos__dom0_has_disk(uint32_t domid, uint32_t id);
 
 /* Puts an interface on a bridge and raises it, under `new_name` if that is
  * not empty. */

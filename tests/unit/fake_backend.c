@@ -344,12 +344,10 @@ static bool take_disk(struct fake_backend *backend)
     return backend->has_disk;
 }
 
+/* The disk is opened after it has said that it waits. */
 static bool look_at_vbd(struct fake_backend *backend)
 {
-    if (!need(backend, backend->directory, "mode"))
-        return false;
-    take_disk(backend);
-    return !backend->is_closed;
+    return need(backend, backend->directory, "mode");
 }
 
 static struct fake_backend *add(enum fake_backend_type type, uint32_t domid,
@@ -409,6 +407,13 @@ static struct fake_backend *find(enum fake_backend_type type, uint32_t domid,
 bool fake_backend_is_there(const char *type, uint32_t domid, uint32_t id)
 {
     return find(strcmp(type, "vif") == 0 ? FAKE_VIF : FAKE_VBD, domid, id);
+}
+
+bool fake_backend_has_disk(uint32_t domid, uint32_t id)
+{
+    const struct fake_backend *backend = find(FAKE_VBD, domid, id);
+
+    return backend && backend->has_disk;
 }
 
 /* The toolstack asks it to close.  The guest closes its front end, and the

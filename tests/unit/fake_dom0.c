@@ -88,6 +88,14 @@ bool chaos__dom0_has_device(const char *type, uint32_t domid, uint32_t id)
     return fake_leave(&this_call, fake_backend_is_there(type, domid, id));
 }
 
+bool chaos__dom0_has_disk(uint32_t domid, uint32_t id)
+{
+    struct fake_call this_call;
+
+    fake_enter(&this_call, FAKE_HV_HAS_DISK, NULL);
+    return fake_leave(&this_call, fake_backend_has_disk(domid, id));
+}
+
 void fake_dom0_take_off(const char *name)
 {
     lock();

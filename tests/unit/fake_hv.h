@@ -68,6 +68,7 @@
     X(IS_JOINED, "is_joined")                                                  \
     X(LOOP_ID, "loop_id")                                                      \
     X(HAS_DEVICE, "has_device")                                                \
+    X(HAS_DISK, "has_disk")                                                    \
     X(DOMAIN_SET_HANDLE, "domain_set_handle")                                  \
     X(SCRIPT, "script")                                                        \
     X(REMOVE_USERDATA, "remove_userdata")                                      \

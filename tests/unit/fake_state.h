@@ -173,6 +173,7 @@ bool fake_release(struct fake_hv_domain *domain);
 struct fake_loop *fake_loop_find(uint32_t minor);
 const struct fake_device *fake_device_find(uint32_t major, uint32_t minor);
 bool fake_backend_is_there(const char *type, uint32_t domid, uint32_t id);
+bool fake_backend_has_disk(uint32_t domid, uint32_t id);
 bool fake_interface_add(const char *name, uint32_t domid, uint32_t id);
 void fake_interface_remove(uint32_t domid, uint32_t id);
 bool fake_dom0_check_clean(void);
