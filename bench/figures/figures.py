@@ -6,6 +6,7 @@ are made from that alone:
 
     name, title, caption     what it shows
     bench                    whose points these are: build/bench/BENCH.json
+    commands                 that measured them
     measured                 what they were measured with, by name
     kind                     "lines", "stacked" or "bars": see draw.py
     xlabel, ylabel, log
@@ -19,17 +20,18 @@ A point that was not measured is in `absent`, never a zero.
 
 FIGURES = {}
 
-# What `make figures` has benches measure that measure something else or more
-# without arguments; in the shell's words.
-ARGUMENTS = {"density": "12000 xl pvh-1", "profile": "shell cold xenstore"}
+# The commands that measure the points of a bench, where it is not `bench/run BENCH`
+# alone; what is in build/bench/BENCH-*.json is taken together.
+COMMANDS = {
+    "number": [f"bench/run -o number-{kind}-{vifs} number {kind} {vifs}"
+               for kind in ("noxs", "xl", "xenstore") for vifs in (0, 1)],
+    "density": ['bench/run density 12000 xl pvh-1'],
+    "profile": ["bench/profile/run shell cold xenstore"],
+}
 
-# Those that are not a script in bench/.
-COMMANDS = {"profile": "bench/profile/run"}
 
-
-def command(bench):
-    """That measures the points of a bench, as the shell's words."""
-    return f"{COMMANDS.get(bench, f'bench/run {bench}')} {ARGUMENTS.get(bench, '')}".strip()
+def commands(bench):
+    return COMMANDS.get(bench, [f"bench/run {bench}"])
 
 
 def figure(bench):

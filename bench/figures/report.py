@@ -4,8 +4,6 @@ import html
 import pathlib
 import re
 
-import figures
-
 HERE = pathlib.Path(__file__).parent
 
 SETTINGS = (
@@ -20,12 +18,6 @@ def shown(cell):
     if isinstance(cell, float):
         return f"{cell:.3f}" if abs(cell) < 1 else f"{cell:.2f}" if abs(cell) < 100 else f"{cell:.0f}"
     return str(cell)
-
-
-def command(figure):
-    words = figure["measured"].get("arguments", [])
-    start = figures.COMMANDS.get(figure["bench"], f"bench/run {figure['bench']}")
-    return " ".join([start, *(f'"{word}"' if " " in word else word for word in words)])
 
 
 def is_measured(figure):
@@ -66,7 +58,8 @@ def markdown_figure(figure, common):
     parts = [f"### {figure['title'][0].upper()}{figure['title'][1:]}"]
     if is_measured(figure):
         own = "".join(f"; {text}: `{value}`" for text, value in own_settings(figure, common).items())
-        parts.append(f"{figure['caption']} Measured by `{command(figure)}`{own}.")
+        commands = ", ".join(f"`{command}`" for command in figure["commands"])
+        parts.append(f"{figure['caption']} Measured by {commands}{own}.")
     if was_drawn(figure):
         parts += [f"![{figure['title']}](figures/{figure['name']}.svg)",
                   markdown_table(figure["table"])]
@@ -121,8 +114,10 @@ def html_figure(figure, common):
     parts = [f"<h2 id=\"{figure['name']}\">{html.escape(figure['title'])}</h2>"]
     if is_measured(figure):
         own = "".join(f"; {text}: {value}" for text, value in own_settings(figure, common).items())
+        commands = ", ".join(f"<code>{html.escape(command)}</code>"
+                             for command in figure["commands"])
         parts.append(f"<p>{html.escape(figure['caption'])} Measured by "
-                     f"<code>{html.escape(command(figure))}</code>{html.escape(own)}.</p>")
+                     f"{commands}{html.escape(own)}.</p>")
     if was_drawn(figure):
         parts += [f"<img alt=\"{html.escape(figure['title'])}\" src=\"{figure['name']}.svg\">",
                   html_table(figure["table"])]
