@@ -218,8 +218,8 @@ bench:
 	$(Q)tests/lab/unpack
 	$(Q)bench/run $(or $(BENCH),create)
 
-# What `make bench` measures of them, drawn: two hours.  FIGURES="create boot":
-# these alone; the documentation is made anew when it is all.
+# What benches measure, drawn: takes hours.  FIGURES="create boot": these alone;
+# the documentation is made anew when it is all.
 figures:
 	$(Q)tests/install-packages build lab figures
 	$(Q)$(MAKE) --no-print-directory all bench-tools

@@ -57,6 +57,8 @@ def main():
     for name in names or figures.FIGURES:
         figure = make(name, pathlib.Path(benches))
         (directory / f"{name}.json").write_text(json.dumps(figure, indent=1) + "\n")
+        for old in (".gp", ".svg", ".png"):
+            (directory / f"{name}{old}").unlink(missing_ok=True)
         if any(series["points"] for series in figure["series"]):
             draw.draw(figure, directory)
     made = [json.loads((directory / f"{name}.json").read_text()) for name in figures.FIGURES

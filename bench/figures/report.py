@@ -4,6 +4,8 @@ import html
 import pathlib
 import re
 
+import figures
+
 HERE = pathlib.Path(__file__).parent
 
 SETTINGS = (
@@ -150,6 +152,7 @@ def page(made):
 
 HEADLINE = (("create", "no device"), ("create-vif", "one network interface"))
 LEVELS = (1, 100, 1000)
+CONFIGURED = [label for label, _ in figures.CONFIGURATIONS]
 
 
 def times(row):
@@ -159,23 +162,33 @@ def times(row):
                           for value in others]
 
 
+def headline_rows(made):
+    """Of the five configurations: among few guests, and as their number grows."""
+    beside = {row[0]: row[1:] for row in made["yardsticks"]["table"]["rows"]} \
+        if "yardsticks" in made and was_drawn(made["yardsticks"]) else {}
+    for column, (name, devices) in enumerate(HEADLINE):
+        figure = made.get(name)
+        if beside:
+            yield f"{devices}, few running", [beside[label][column] for label in CONFIGURED]
+        for level, *values in figure["table"]["rows"] if figure and was_drawn(figure) else []:
+            if level in LEVELS:
+                yield f"{devices}, {level} running", values
+
+
 def headline(made):
     """Of README.md: the first figure, and what xl takes against each of chaos's ways."""
     create = made.get("create")
-    if not create or not was_drawn(create):
-        return "\nNot measured yet: `make figures` does.\n\n"
-    columns = create["table"]["columns"][1:]
-    lines = ["", f"![{create['title']}](docs/figures/create.svg)", "",
-             "| create, in million instructions | " + " | ".join(columns) + " |",
-             "| --- |" + " ---: |" * len(columns)]
-    for name, devices in HEADLINE:
-        figure = made.get(name)
-        for level, *values in figure["table"]["rows"] if figure and was_drawn(figure) else []:
-            if level in LEVELS:
-                lines.append(f"| {devices}, {level} running | " + " | ".join(times(values)) + " |")
+    lines = [""]
+    if create and was_drawn(create):
+        lines += [f"![{create['title']}](docs/figures/create.svg)", ""]
+    lines += ["| create, in million instructions | " + " | ".join(CONFIGURED) + " |",
+              "| --- |" + " ---: |" * len(CONFIGURED)]
+    lines += [f"| {what} | " + " | ".join(times(values)) + " |"
+              for what, values in headline_rows(made)]
     return "\n".join(lines + [
-        "", "In brackets: how many times as many xl takes. [docs/performance.md]"
-        "(docs/performance.md) has the other figures, and how all were measured.", "", ""])
+        "", "In brackets: how many times as many xl takes; – was not measured.",
+        "[docs/performance.md](docs/performance.md) has the other figures, and how all were "
+        "measured.", "", ""])
 
 
 def write(made, directory):
