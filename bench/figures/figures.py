@@ -72,16 +72,15 @@ class Points:
     def find(self, **members):
         return [point for point in self.all if fits(point, members)]
 
-    def measured(self, what, **members):
-        """Those that have a value; the others are noted as absent."""
+    def measured(self, what, x=None, **members):
+        """Those that have a value; the others are noted as absent, by their x."""
         found = self.find(**members)
         for point in found:
             if point["value"] is None:
-                self.absent.append({"what": what(point) if callable(what) else what,
+                self.absent.append({"what": f"{what}, {x} {point[x]}" if x else what,
                                     "reason": point["absent"]})
         if not found:
-            self.absent.append({"what": what if isinstance(what, str) else str(members),
-                                "reason": "not measured in this run"})
+            self.absent.append({"what": what, "reason": "not measured in this run"})
         return [point for point in found if point["value"] is not None]
 
     def value(self, **members):
@@ -90,8 +89,7 @@ class Points:
 
     def series(self, label, x, **members):
         """x is the name of the member that is the abscissa."""
-        found = self.measured(
-            lambda point: f"{label}, {x} {point[x]}" if x in point else label, **members)
+        found = self.measured(label, x, **members)
         return {"label": label,
                 "points": [{"x": point[x], "y": point["value"],
                             "configuration": describe(point)} for point in found]}
