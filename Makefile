@@ -92,7 +92,8 @@ $(BUILD)/chaos: $(cli_objects) $(BUILD)/libchaos.a $(BUILD)/order.ld
 	    $(filter-out %.ld,$^) $(xen_static) $(libuv)
 
 # What runs before and after main() comes first.  Constants go by the objects
-# whose code runs.
+# whose code runs.  What is large and seldom written to comes last of all, so
+# that the other variables share few pages.
 $(BUILD)/order.ld: chaos-cli/order/sections
 	$(say) GEN $@
 	$(Q)awk -F'(' '/^[^#]/ { text = text "*" $$0 "\n"; \
@@ -102,7 +103,10 @@ $(BUILD)/order.ld: chaos-cli/order/sections
 	    printf "%s", text; print "} } INSERT BEFORE .text;"; \
 	    print "SECTIONS { .rodata.ordered : {"; \
 	    print "*(.rodata.evex) *(.rodata.avx) *(.rodata.sse4.2)"; \
-	    printf "%s", rodata; print "} } INSERT AFTER .rodata;" }' $< > $@
+	    printf "%s", rodata; print "} } INSERT AFTER .rodata;"; \
+	    print "SECTIONS { .bss.last (NOLOAD) : {"; \
+	    print "*(.bss.stack.*) *(.bss.supervisor.*) *:pthread_keys.o(.bss)"; \
+	    print "} } INSERT AFTER .bss;" }' $< > $@
 
 # The list of sections, anew: traced in the lab, for when the code has changed
 # much.
@@ -113,7 +117,7 @@ order: all $(BUILD)/order/trace
 	    $(xen_static) $(libuv)
 	$(Q)cmp $(BUILD)/order/chaos $(BUILD)/chaos
 	$(Q)rm -rf $(BUILD)/order/traces && mkdir $(BUILD)/order/traces
-	$(Q)tests/lab/run --timeout 900 --share $(BUILD)/order/traces -- \
+	$(Q)tests/lab/run --timeout 2400 --share $(BUILD)/order/traces -- \
 	    bash -c '. $$CHAOS_ROOT/chaos-cli/order/trace.sh'
 	$(Q){ sed -n '/^#/p' chaos-cli/order/sections; \
 	    python3 -B chaos-cli/order/sections.py $(BUILD)/order/map \
@@ -214,8 +218,8 @@ bench:
 	$(Q)tests/lab/unpack
 	$(Q)bench/run $(or $(BENCH),create)
 
-# What `make bench` measures of them, drawn: two hours.  FIGURES="create boot":
-# these alone; the documentation is made anew when it is all.
+# What benches measure, drawn: takes hours.  FIGURES="create boot": these alone;
+# the documentation is made anew when it is all.
 figures:
 	$(Q)tests/install-packages build lab figures
 	$(Q)$(MAKE) --no-print-directory all bench-tools

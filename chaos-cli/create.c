@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Places in the table of options. */
 enum {
@@ -169,6 +170,19 @@ static void publish_now(struct cli *cli)
     cli->publish = false;
 }
 
+/* Past stdio, whose first line takes looking at what stdout is, and a buffer.
+ */
+static int answer(uint32_t domid)
+{
+    char line[16];
+    int length = snprintf(line, sizeof(line), "%" PRIu32 "\n", domid);
+
+    if (write(STDOUT_FILENO, line, (size_t)length) == length)
+        return CLI_DONE;
+    perror("chaos: writing the output");
+    return CLI_FAILED;
+}
+
 static int create(struct cli *cli, const struct chaos_config *config,
                   const struct wanted *wanted, struct chaos_error *err)
 {
@@ -194,9 +208,9 @@ static int create(struct cli *cli, const struct chaos_config *config,
         return cli_fail(cli, err);
     if (cli->timing)
         cli_timing_print(cli->timing, wanted->timing_json, domid);
-    if (!cli->quiet && !wanted->timing_json)
-        printf("%" PRIu32 "\n", domid);
-    return CLI_DONE;
+    if (cli->quiet || wanted->timing_json)
+        return CLI_DONE;
+    return answer(domid);
 }
 
 int cli_create(struct cli *cli, int argc, char **argv)

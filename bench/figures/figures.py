@@ -6,6 +6,7 @@ are made from that alone:
 
     name, title, caption     what it shows
     bench                    whose points these are: build/bench/BENCH.json
+    commands                 that measured them
     measured                 what they were measured with, by name
     kind                     "lines", "stacked" or "bars": see draw.py
     xlabel, ylabel, log
@@ -19,17 +20,18 @@ A point that was not measured is in `absent`, never a zero.
 
 FIGURES = {}
 
-# What `make figures` has benches measure that measure something else or more
-# without arguments; in the shell's words.
-ARGUMENTS = {"density": "12000 xl pvh-1", "profile": "shell cold xenstore"}
+# The commands that measure the points of a bench, where it is not `bench/run BENCH`
+# alone; what is in build/bench/BENCH-*.json is taken together.
+COMMANDS = {
+    "number": [f"bench/run -o number-{kind}-{vifs} number {kind} {vifs}"
+               for kind in ("noxs", "xl", "xenstore") for vifs in (0, 1)],
+    "density": ['bench/run density 12000 xl pvh-1'],
+    "profile": ["bench/profile/run shell cold xenstore"],
+}
 
-# Those that are not a script in bench/.
-COMMANDS = {"profile": "bench/profile/run"}
 
-
-def command(bench):
-    """That measures the points of a bench, as the shell's words."""
-    return f"{COMMANDS.get(bench, f'bench/run {bench}')} {ARGUMENTS.get(bench, '')}".strip()
+def commands(bench):
+    return COMMANDS.get(bench, [f"bench/run {bench}"])
 
 
 def figure(bench):
@@ -70,16 +72,15 @@ class Points:
     def find(self, **members):
         return [point for point in self.all if fits(point, members)]
 
-    def measured(self, what, **members):
-        """Those that have a value; the others are noted as absent."""
+    def measured(self, what, x=None, **members):
+        """Those that have a value; the others are noted as absent, by their x."""
         found = self.find(**members)
         for point in found:
             if point["value"] is None:
-                self.absent.append({"what": what(point) if callable(what) else what,
+                self.absent.append({"what": f"{what}, {x} {point[x]}" if x else what,
                                     "reason": point["absent"]})
         if not found:
-            self.absent.append({"what": what if isinstance(what, str) else str(members),
-                                "reason": "not measured in this run"})
+            self.absent.append({"what": what, "reason": "not measured in this run"})
         return [point for point in found if point["value"] is not None]
 
     def value(self, **members):
@@ -88,8 +89,7 @@ class Points:
 
     def series(self, label, x, **members):
         """x is the name of the member that is the abscissa."""
-        found = self.measured(
-            lambda point: f"{label}, {x} {point[x]}" if x in point else label, **members)
+        found = self.measured(label, x, **members)
         return {"label": label,
                 "points": [{"x": point[x], "y": point["value"],
                             "configuration": describe(point)} for point in found]}

@@ -16,20 +16,26 @@ import draw
 import figures
 import report
 
-MEASURED = ("chaos", "commit", "xen", "xen_command_line", "scheduler", "linux", "qemu",
-            "arguments", "lab")
+MEASURED = ("chaos", "commit", "xen", "xen_command_line", "scheduler", "linux", "qemu", "lab")
+
+
+def results(bench, benches):
+    """Of all runs that measured a part of it."""
+    paths = sorted(benches.glob(f"{bench}-*.json")) + [benches / f"{bench}.json"]
+    return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 
 def make(name, benches):
     bench, function = figures.FIGURES[name]
-    path = benches / f"{bench}.json"
-    figure = {"name": name, "bench": bench}
-    if not path.exists():
+    figure = {"name": name, "bench": bench, "commands": figures.commands(bench)}
+    found = results(bench, benches)
+    if not found:
         return figure | {"title": name, "series": [], "absent": [
-            {"what": name, "reason": f"not measured: {figures.command(bench)} has not run"}]}
-    result = json.loads(path.read_text())
-    return figure | {"measured": {key: result[key] for key in MEASURED if key in result}} | \
-        function(result)
+            {"what": name, "reason": "not measured in this run"}]}
+    measured = {key: ", ".join(dict.fromkeys(str(one[key]) for one in found if key in one))
+                for key in MEASURED if any(key in one for one in found)}
+    points = {"points": [point for one in found for point in one["points"]]}
+    return figure | {"measured": measured} | function(points)
 
 
 def list_benches(names):
@@ -38,7 +44,7 @@ def list_benches(names):
             sys.exit(f"no figure {name}; there are {', '.join(figures.FIGURES)}")
     benches = dict.fromkeys(figures.FIGURES[name][0] for name in names or figures.FIGURES)
     for bench in benches:
-        print(figures.command(bench))
+        print("\n".join(figures.commands(bench)))
 
 
 def main():
@@ -51,6 +57,8 @@ def main():
     for name in names or figures.FIGURES:
         figure = make(name, pathlib.Path(benches))
         (directory / f"{name}.json").write_text(json.dumps(figure, indent=1) + "\n")
+        for old in (".gp", ".svg", ".png"):
+            (directory / f"{name}{old}").unlink(missing_ok=True)
         if any(series["points"] for series in figure["series"]):
             draw.draw(figure, directory)
     made = [json.loads((directory / f"{name}.json").read_text()) for name in figures.FIGURES

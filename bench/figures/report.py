@@ -22,12 +22,6 @@ def shown(cell):
     return str(cell)
 
 
-def command(figure):
-    words = figure["measured"].get("arguments", [])
-    start = figures.COMMANDS.get(figure["bench"], f"bench/run {figure['bench']}")
-    return " ".join([start, *(f'"{word}"' if " " in word else word for word in words)])
-
-
 def is_measured(figure):
     return "measured" in figure
 
@@ -66,7 +60,8 @@ def markdown_figure(figure, common):
     parts = [f"### {figure['title'][0].upper()}{figure['title'][1:]}"]
     if is_measured(figure):
         own = "".join(f"; {text}: `{value}`" for text, value in own_settings(figure, common).items())
-        parts.append(f"{figure['caption']} Measured by `{command(figure)}`{own}.")
+        commands = ", ".join(f"`{command}`" for command in figure["commands"])
+        parts.append(f"{figure['caption']} Measured by {commands}{own}.")
     if was_drawn(figure):
         parts += [f"![{figure['title']}](figures/{figure['name']}.svg)",
                   markdown_table(figure["table"])]
@@ -121,8 +116,10 @@ def html_figure(figure, common):
     parts = [f"<h2 id=\"{figure['name']}\">{html.escape(figure['title'])}</h2>"]
     if is_measured(figure):
         own = "".join(f"; {text}: {value}" for text, value in own_settings(figure, common).items())
+        commands = ", ".join(f"<code>{html.escape(command)}</code>"
+                             for command in figure["commands"])
         parts.append(f"<p>{html.escape(figure['caption'])} Measured by "
-                     f"<code>{html.escape(command(figure))}</code>{html.escape(own)}.</p>")
+                     f"{commands}{html.escape(own)}.</p>")
     if was_drawn(figure):
         parts += [f"<img alt=\"{html.escape(figure['title'])}\" src=\"{figure['name']}.svg\">",
                   html_table(figure["table"])]
@@ -155,6 +152,7 @@ def page(made):
 
 HEADLINE = (("create", "no device"), ("create-vif", "one network interface"))
 LEVELS = (1, 100, 1000)
+CONFIGURED = [label for label, _ in figures.CONFIGURATIONS]
 
 
 def times(row):
@@ -164,23 +162,33 @@ def times(row):
                           for value in others]
 
 
+def headline_rows(made):
+    """Of the five configurations: among few guests, and as their number grows."""
+    beside = {row[0]: row[1:] for row in made["yardsticks"]["table"]["rows"]} \
+        if "yardsticks" in made and was_drawn(made["yardsticks"]) else {}
+    for column, (name, devices) in enumerate(HEADLINE):
+        figure = made.get(name)
+        if beside:
+            yield f"{devices}, few running", [beside[label][column] for label in CONFIGURED]
+        for level, *values in figure["table"]["rows"] if figure and was_drawn(figure) else []:
+            if level in LEVELS:
+                yield f"{devices}, {level} running", values
+
+
 def headline(made):
     """Of README.md: the first figure, and what xl takes against each of chaos's ways."""
     create = made.get("create")
-    if not create or not was_drawn(create):
-        return "\nNot measured yet: `make figures` does.\n\n"
-    columns = create["table"]["columns"][1:]
-    lines = ["", f"![{create['title']}](docs/figures/create.svg)", "",
-             "| create, in million instructions | " + " | ".join(columns) + " |",
-             "| --- |" + " ---: |" * len(columns)]
-    for name, devices in HEADLINE:
-        figure = made.get(name)
-        for level, *values in figure["table"]["rows"] if figure and was_drawn(figure) else []:
-            if level in LEVELS:
-                lines.append(f"| {devices}, {level} running | " + " | ".join(times(values)) + " |")
+    lines = [""]
+    if create and was_drawn(create):
+        lines += [f"![{create['title']}](docs/figures/create.svg)", ""]
+    lines += ["| create, in million instructions | " + " | ".join(CONFIGURED) + " |",
+              "| --- |" + " ---: |" * len(CONFIGURED)]
+    lines += [f"| {what} | " + " | ".join(times(values)) + " |"
+              for what, values in headline_rows(made)]
     return "\n".join(lines + [
-        "", "In brackets: how many times as many xl takes. [docs/performance.md]"
-        "(docs/performance.md) has the other figures, and how all were measured.", "", ""])
+        "", "In brackets: how many times as many xl takes; – was not measured.",
+        "[docs/performance.md](docs/performance.md) has the other figures, and how all were "
+        "measured.", "", ""])
 
 
 def write(made, directory):

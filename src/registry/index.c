@@ -36,6 +36,7 @@ unsigned chaos__index_find(const struct chaos__index *index, uint32_t hash,
 {
     uint32_t at = hash & MASK, probes;
 
+    chaos__touch(&index->cells[at]);
     for (probes = 0; probes < CHAOS__INDEX_SIZE && index->cells[at]; probes++) {
         if (same(user, index->cells[at], key))
             return index->cells[at];

@@ -21,6 +21,17 @@ typedef bool (*chaos__index_same_fn)(const void *user, unsigned number,
                                      const void *key);
 typedef uint32_t (*chaos__index_hash_fn)(const void *user, unsigned number);
 
+/*
+ * Has the kernel map the page of shared memory that this is in, to be written
+ * to; changes nothing.  To be called before it is read if it is one page of
+ * many: else the kernel maps fifteen of its neighbours with it, which takes a
+ * PV dom0 a hypercall for each.
+ */
+static inline void chaos__touch(const volatile void *at)
+{
+    __asm__ volatile("lock orb $0, %0" : "+m"(*(volatile uint8_t *)at));
+}
+
 uint32_t chaos__index_hash(const void *key, size_t size);
 /* False when it is full, which it never is if it is sound. */
 bool chaos__index_add(struct chaos__index *index, uint32_t hash,

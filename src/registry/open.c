@@ -173,6 +173,7 @@ static int map_file(struct chaos__registry *registry, const struct stat *status,
         registry->map = NULL;
         return chaos__fail_errno(err, errno, "mapping the registry");
     }
+    chaos__touch(registry->map);
     if (is_new(registry->map)) {
         registry->map->version = LAYOUT;
         chaos__barrier();

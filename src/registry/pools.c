@@ -354,6 +354,8 @@ static struct chaos__slot *look_for_shell(struct chaos__registry *registry,
     *is_broken_r = false;
     for (; number; number = slot->next) {
         slot = chaos__slot_at(registry, number);
+        if (slot)
+            chaos__touch(slot);
         if (!slot || !is_shell_of(registry, slot, pool) ||
             steps++ > CHAOS__SLOTS) {
             *is_broken_r = true;

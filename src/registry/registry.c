@@ -136,8 +136,12 @@ static struct chaos__slot *look_up_domid(struct chaos__registry *registry,
                                          uint32_t domid, bool *is_broken_r)
 {
     struct chaos__slot *slot;
-    unsigned number = domid < CHAOS__SLOTS ? registry->map->by_domid[domid] : 0;
+    unsigned number = 0;
 
+    if (domid < CHAOS__SLOTS) {
+        chaos__touch(&registry->map->by_domid[domid]);
+        number = registry->map->by_domid[domid];
+    }
     slot = chaos__slot_at(registry, number);
     if (slot && (slot->domid != domid || !chaos__slot_is_sound(slot)))
         slot = NULL;
