@@ -86,7 +86,7 @@ disk() {
     config pvh noop "disk = [\"$work/disk.img,raw,xvda,w\"]" >noop.cfg
     exits 1 "disk xvdb of linux" chaos create noop.cfg &&
         exits 1 "of this guest" chaos block-attach linux "$work/disk.img" raw xvdc w &&
-        exits 4 "vdev=xvdb" chaos block-attach linux "phy:/dev/null,xvdb,r" &&
+        exits 4 "vdev=xvdb" chaos block-attach linux "$work/pattern.img,raw,xvdb,r" &&
         exits 1 "no disk xvdc" chaos block-detach linux xvdc &&
         exits 1 "nothing.img" chaos block-attach linux "$work/nothing.img,raw,xvdc,r" || return
     exits 0 '' chaos block-detach linux xvdb && no_nodes vbd && until_true 5 no_loop &&
