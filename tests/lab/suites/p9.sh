@@ -99,7 +99,7 @@ same_nodes() { # TYPE
             { tail /var/log/xen/qemu-dm-linux.log; return 1; }
         local domid
         domid=$(xl domid linux)
-        xenstore-ls -f | grep 9pfs | sed -e "s|/$domid/|/D/|g" -e "s|frontend-id = \"$domid\"|frontend-id = \"D\"|" |
+        xenstore-ls -f | grep 9pfs | sed -e "s|/$domid\([/ ]\)|/D\1|g" -e "s|frontend-id = \"$domid\"|frontend-id = \"D\"|" |
             sort >$tool.nodes
         xl destroy linux
         chaos list >/dev/null
