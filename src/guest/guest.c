@@ -439,16 +439,10 @@ int chaos_guest_config(struct chaos *chaos, uint32_t domid,
 {
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    char *text;
     int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc == 0)
-        rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
-    if (rc < 0)
-        return rc;
-    rc = chaos_config_parse(chaos, text, slot->name, config_r, err);
-    free(text);
-    return rc;
+    return rc < 0 ? rc
+                  : chaos__read_kept(chaos, slot, slot->name, config_r, err);
 }
 
 /* ---------------------------------------------------- short operations */

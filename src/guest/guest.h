@@ -129,6 +129,12 @@ int chaos__guest_open_xenstore(struct chaos *chaos, uint32_t domid,
                                struct chaos__hv_domain *domain_r,
                                const char *cannot, struct chaos_error *err);
 
+/* Reads the configuration that is kept for a slot, whose guest is called
+ * `name` in messages; the caller frees it with chaos_config_free(). */
+int chaos__read_kept(struct chaos *chaos, const struct chaos__slot *slot,
+                     const char *name, struct chaos_config **config_r,
+                     struct chaos_error *err);
+
 /* Ends a guest that exists: DYING, destroyed, LINGERING or free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
                      const uint8_t *uuid, struct chaos_error *err);

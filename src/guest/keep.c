@@ -106,22 +106,28 @@ int chaos__keep_config(struct chaos *chaos, const struct chaos_config *config,
 
 /* ----------------------------------------------- while the guest runs */
 
+int chaos__read_kept(struct chaos *chaos, const struct chaos__slot *slot,
+                     const char *name, struct chaos_config **config_r,
+                     struct chaos_error *err)
+{
+    char *text;
+    int rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
+
+    if (rc < 0)
+        return rc;
+    rc = chaos_config_parse(chaos, text, name, config_r, err);
+    free(text);
+    return rc;
+}
+
 /* NULL and 0 for a guest of which none is kept: it will not be restarted. */
 static int read_kept(struct chaos *chaos, const struct chaos__slot *slot,
                      struct chaos_config **config_r, struct chaos_error *err)
 {
-    char *text;
-    int rc;
-
     *config_r = NULL;
-    if (!slot->has_config)
-        return 0;
-    rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
-    if (rc < 0)
-        return rc;
-    rc = chaos_config_parse(chaos, text, slot->name, config_r, err);
-    free(text);
-    return rc;
+    return slot->has_config
+               ? chaos__read_kept(chaos, slot, slot->name, config_r, err)
+               : 0;
 }
 
 static int replace_kept(struct chaos *chaos, const struct chaos__slot *slot,

@@ -373,7 +373,6 @@ static void complete(struct work *work, const struct chaos__hv_domain *domain,
     struct chaos_config *config = NULL;
     struct chaos_error why;
     bool is_moved = slot->domid != domain->domid;
-    char *text;
     int rc = 0;
 
     if (slot->state != CHAOS__SLOT_RUNNING ||
@@ -382,11 +381,8 @@ static void complete(struct work *work, const struct chaos__hv_domain *domain,
     if (is_moved)
         rc = chaos__registry_set_domid(chaos->registry, slot, domain->domid,
                                        &why);
-    if (chaos__registry_read_config(chaos->registry, slot, &text, NULL) == 0) {
-        if (chaos_config_parse(chaos, text, slot->name, &config, NULL) < 0)
-            config = NULL;
-        free(text);
-    }
+    if (chaos__read_kept(chaos, slot, slot->name, &config, NULL) < 0)
+        config = NULL;
     if (rc == 0)
         rc = chaos__recover_devices(chaos, slot, config, &entry, &why);
     if (rc != 0 || is_moved || entry.code < 0) {

@@ -185,27 +185,12 @@ static int put_aside(struct chaos *chaos, struct chaos__slot *slot,
 
 /* ----------------------------------------------------------- restarting */
 
-/* The configuration to create it again from. */
-static int parse_config(struct chaos *chaos, const struct chaos__slot *slot,
-                        const char *name, struct chaos_config **config_r,
-                        struct chaos_error *err)
-{
-    char *text;
-    int rc = chaos__registry_read_config(chaos->registry, slot, &text, err);
-
-    if (rc < 0)
-        return rc;
-    rc = chaos_config_parse(chaos, text, name, config_r, err);
-    free(text);
-    return rc;
-}
-
 /* Under the name that it has now. */
 static int read_config(struct chaos *chaos, const struct chaos__slot *slot,
                        struct chaos_config **config_r, struct chaos_error *err)
 {
     char *name = strndup(slot->name, sizeof(slot->name) - 1);
-    int rc = name ? parse_config(chaos, slot, name, config_r, err)
+    int rc = name ? chaos__read_kept(chaos, slot, name, config_r, err)
                   : chaos__fail_memory(err);
 
     if (rc < 0) {
@@ -342,7 +327,7 @@ void chaos__restart_due(struct chaos *chaos, struct chaos__slot *due)
     uint32_t domid;
     int rc;
 
-    rc = parse_config(chaos, due, "a guest that has ended", &config, &err);
+    rc = chaos__read_kept(chaos, due, "a guest that has ended", &config, &err);
     if (rc < 0 || ++due->tries > RESTARTS_MAX) {
         chaos__log(chaos, CHAOS_LOG_WARNING, "restarting a guest: %s",
                    rc < 0 ? err.message : "it kills who does that");

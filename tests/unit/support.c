@@ -282,6 +282,16 @@ void support_reopen(struct support_world *world)
     world->chaos = support_open(world);
 }
 
+void support_lose_registry(struct support_world *world)
+{
+    char *path = support_path(world->run_dir, "registry");
+
+    chaos_close(world->chaos);
+    must(unlink(path) == 0, path);
+    free(path);
+    world->chaos = support_open(world);
+}
+
 static char *write_kernel(struct support_world *world, const char *name,
                           uint32_t noxs, bool packed)
 {

@@ -79,6 +79,9 @@ struct chaos *support_open(struct support_world *world);
 /* Closes the world's context and opens another. */
 void support_reopen(struct support_world *world);
 
+/* The same, and the registry has gone meanwhile. */
+void support_lose_registry(struct support_world *world);
+
 /* name=, type=, kernel=, memory=4, then `more` (lines, or ""). */
 struct chaos_config *support_config(struct support_world *world,
                                     const char *name, const char *type,

@@ -64,16 +64,6 @@ static void with_devices(char *more, size_t size)
              disk);
 }
 
-static void lose_registry(void)
-{
-    char *path = support_path(world->run_dir, "registry");
-
-    chaos_close(world->chaos);
-    assert_int_equal(unlink(path), 0);
-    free(path);
-    world->chaos = support_open(world);
-}
-
 static void lose_run_dir(void)
 {
     chaos_close(world->chaos);
@@ -165,7 +155,7 @@ static void registry_is_gone(void **state)
     paused = create("still", "pvh", "", CHAOS_CREATE_PAUSED);
     create("own", "pvh", "uuid='" A_UUID "'", 0);
     before = support_slot(world, "web");
-    lose_registry();
+    support_lose_registry(world);
     assert_int_equal(support_find(world, "web"), 0);
     must_recover(4);
     after = support_slot(world, "web");
@@ -243,7 +233,7 @@ static void configurations_stay_where_they_are(void **state)
             chaos_guest_destroy(world->chaos, support_find(world, name), &err),
             0);
     }
-    lose_registry();
+    support_lose_registry(world);
     /* Somebody has taken a slot meanwhile. */
     create("new", "pvh", "", 0);
     must_recover(13);
@@ -263,7 +253,7 @@ static void names_that_are_taken(void **state)
     (void)state;
     domid = create("g", "pvh", "", 0);
     create("h", "pvh", "", 0);
-    lose_registry();
+    support_lose_registry(world);
     create("g", "pvh", "", 0);
     snprintf(name, sizeof(name), "recovered-%u", domid);
     must_recover(2); /* slot 1 is the new one's, and so is guest-1.cfg */
@@ -314,7 +304,7 @@ static void others_are_left_alone(void **state)
 
     (void)state;
     own = create("own", "pvh", "uuid='" A_UUID "'", 0);
-    lose_registry();
+    support_lose_registry(world);
     fake_hv_vanish(own);
     /* xl has made one with the UUID that the user gave ours. */
     same = fake_hv_add_foreign("xl's", user);
@@ -421,7 +411,7 @@ static void restarts_keep_the_uuid(void **state)
     assert_int_not_equal(next, domid);
     after = support_slot(world, "g");
     assert_memory_equal(after.uuid, before.uuid, 16);
-    lose_registry();
+    support_lose_registry(world);
     must_recover(1);
     assert_int_equal(support_find(world, "g"), next);
     must_be_quiet();
@@ -438,7 +428,7 @@ static void without_xenstore(void **state)
     (void)state;
     with_devices(more, sizeof(more));
     domid = create("web", "pvh", more, 0);
-    lose_registry();
+    support_lose_registry(world);
     fake_hv_fail_next(FAKE_HV_STORE_OPEN, CHAOS_EFAILED);
     list = recover(&count);
     assert_int_equal(count, 1);
@@ -492,7 +482,7 @@ static void make_all(bool forget_all)
     if (forget_all)
         lose_run_dir();
     else
-        lose_registry();
+        support_lose_registry(world);
 }
 
 /* Whatever happened before: both guests are there, with their devices, and the

@@ -500,16 +500,6 @@ static void restarts_with_a_name(void **state)
     assert_string_equal(node("/local/domain/$D/name", domid), "web");
 }
 
-static void lose_registry(void)
-{
-    char *path = support_path(world->run_dir, "registry");
-
-    chaos_close(world->chaos);
-    assert_int_equal(unlink(path), 0);
-    free(path);
-    world->chaos = support_open(world);
-}
-
 /* ------------------------------------------------------------ directories */
 
 static const struct expected p9_nodes[] = {
@@ -596,7 +586,7 @@ static void what_serves_is_recovered(void **state)
     size_t count;
 
     (void)state;
-    lose_registry();
+    support_lose_registry(world);
     must(chaos_recover(world->chaos, &list, &count, &err));
     free(list);
     destroy(domid);
@@ -727,7 +717,7 @@ static void is_recovered(void **state)
         domid = create(types[i], devices(""));
         must(chaos_guest_rename(world->chaos, domid, "mail", &err));
         was = support_slot(world, "mail");
-        lose_registry();
+        support_lose_registry(world);
         must(chaos_recover(world->chaos, &list, &count, &err));
         assert_int_equal(count, 1);
         assert_int_equal(list[0].code, 0);
