@@ -288,34 +288,33 @@ static int attach(struct chaos *chaos, uint32_t domid,
     return rc;
 }
 
-int chaos_network_attach(struct chaos *chaos, uint32_t domid, const char *spec,
-                         uint32_t *id_r, struct chaos_error *err)
+/* `key` is that of the list in a configuration that it would be in. */
+static int attach_as(struct chaos *chaos, uint32_t domid, const char *key,
+                     const char *spec, uint32_t *id_r, struct chaos_error *err)
 {
     struct chaos_config *config;
-    int rc = chaos__config_of_device(chaos, "vif", spec, &config, err);
+    int rc = chaos__config_of_device(chaos, key, spec, &config, err);
 
     if (rc < 0)
         return rc;
     rc = attach(chaos, domid, config, err);
     if (rc == 0 && id_r)
-        *id_r = config->vifs->id;
+        *id_r =
+            config->vif_count ? config->vifs->id : config->disks->vdev_number;
     chaos_config_free(config);
     return rc;
+}
+
+int chaos_network_attach(struct chaos *chaos, uint32_t domid, const char *spec,
+                         uint32_t *id_r, struct chaos_error *err)
+{
+    return attach_as(chaos, domid, "vif", spec, id_r, err);
 }
 
 int chaos_block_attach(struct chaos *chaos, uint32_t domid, const char *spec,
                        uint32_t *id_r, struct chaos_error *err)
 {
-    struct chaos_config *config;
-    int rc = chaos__config_of_device(chaos, "disk", spec, &config, err);
-
-    if (rc < 0)
-        return rc;
-    rc = attach(chaos, domid, config, err);
-    if (rc == 0 && id_r)
-        *id_r = config->disks->vdev_number;
-    chaos_config_free(config);
-    return rc;
+    return attach_as(chaos, domid, "disk", spec, id_r, err);
 }
 
 /* -------------------------------------------------------------- detaching */
