@@ -97,7 +97,8 @@ static bool is_fallible(enum fake_hv_call call)
     return call != FAKE_HV_CLOSE && call != FAKE_HV_UNMAP &&
            call != FAKE_HV_PORT_FD && call != FAKE_HV_PORT_CLEAR &&
            call != FAKE_HV_PORT_CLOSE && call != FAKE_HV_STORE_CLOSE &&
-           call != FAKE_HV_DISK_CLOSE && call != FAKE_HV_HAS_INTERFACE;
+           call != FAKE_HV_DISK_CLOSE && call != FAKE_HV_HAS_INTERFACE &&
+           call != FAKE_HV_HAS_DISK;
 }
 
 /* The code that this call fails with, 0: it does not. */
