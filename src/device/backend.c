@@ -426,12 +426,6 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
     return rc < 0 ? rc : chaos__store_run(store, err);
 }
 
-static void tell_to_close(struct chaos__store *store,
-                          const struct chaos__end *end)
-{
-    chaos__store_set_number(store, end->back, "state", CHAOS__END_CLOSING);
-}
-
 /* One that the kernel does not know any more may have no state. */
 static bool is_closed(const struct chaos__end *end)
 {
@@ -440,17 +434,11 @@ static bool is_closed(const struct chaos__end *end)
     return state == CHAOS__END_UNKNOWN || state == CHAOS__END_CLOSED;
 }
 
-/* One that was just connecting has written that over what it was told. */
-static int closed_step(struct chaos__store *store, struct chaos__end *end,
-                       struct chaos_error *err)
-{
-    (void)err;
-    if (is_closed(end))
-        return STEP_DONE;
-    if (state_of(end->state) != CHAOS__END_CLOSING)
-        tell_to_close(store, end);
-    return STEP_EVENT;
-}
+struct dismissal {
+    struct chaos__end *ends;
+    unsigned count;
+    bool by_force;
+};
 
 /* A back end whose front end closes, or has gone, closes for good when it is
  * not to stay online; one that has closed already would not do that again. */
@@ -459,10 +447,48 @@ static void dismiss(struct chaos__store *store, const struct chaos__end *end,
 {
     if (*end->state)
         chaos__store_set_number(store, end->back, "online", 0);
-    if (!is_closed(end))
-        tell_to_close(store, end);
+    if (!is_closed(end) && state_of(end->state) != CHAOS__END_CLOSING)
+        chaos__store_set_number(store, end->back, "state", CHAOS__END_CLOSING);
     if (by_force)
         chaos__store_remove(store, end->front);
+}
+
+static int dismiss_all(struct chaos__store *store, void *user,
+                       struct chaos_error *err)
+{
+    const struct dismissal *all = user;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < all->count; i++)
+        ask_states(store, &all->ends[i]);
+    rc = chaos__store_run(store, err);
+    for (i = 0; rc == 0 && i < all->count; i++)
+        dismiss(store, &all->ends[i], all->by_force);
+    return rc;
+}
+
+/* In a transaction: who closes between the look and the telling would be told
+ * over what it has said, and never say it again. */
+static int tell_to_close(struct chaos__store *store, struct chaos__end *ends,
+                         unsigned count, bool by_force, struct chaos_error *err)
+{
+    struct dismissal all = { ends, count, by_force };
+
+    return chaos__store_transact(store, dismiss_all, &all, err);
+}
+
+/* One that was just connecting has written that over what it was told. */
+static int closed_step(struct chaos__store *store, struct chaos__end *end,
+                       struct chaos_error *err)
+{
+    int rc = 0;
+
+    if (is_closed(end))
+        return STEP_DONE;
+    if (state_of(end->state) != CHAOS__END_CLOSING)
+        rc = tell_to_close(store, end, 1, false, err);
+    return rc < 0 ? rc : STEP_EVENT;
 }
 
 int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
@@ -476,13 +502,11 @@ int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
 
     for (i = 0; i < count; i++) {
         place(&ends[i], domid, &names[i]);
-        chaos__end_read(store, &ends[i], "state", ends[i].state,
-                        sizeof(ends[i].state));
         chaos__end_watch(store, &ends[i]);
     }
     rc = chaos__store_run(store, err);
-    for (i = 0; rc == 0 && i < count; i++)
-        dismiss(store, &ends[i], by_force);
+    if (rc == 0)
+        rc = tell_to_close(store, ends, count, by_force, err);
     if (rc == 0)
         rc = wait_for(store, ends, count, closed_step, DISMISS_TIMEOUT_MS,
                       &late, err);

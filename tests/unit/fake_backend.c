@@ -416,17 +416,10 @@ bool fake_backend_has_disk(uint32_t domid, uint32_t id)
     return backend && backend->has_disk;
 }
 
-/* The toolstack asks it to close.  The guest closes its front end, and the
- * kernel unregisters one that is not to stay online. */
-static bool close_down(struct fake_backend *backend)
+/* The guest closes its front end, and the kernel unregisters one that is not to
+ * stay online. */
+static void close_both(struct fake_backend *backend)
 {
-    if (fake_state->overwrites) {
-        fake_state->overwrites = false;
-        set_state(backend, STATE_CONNECTED);
-        return true;
-    }
-    if (fake_state->is_stubborn)
-        return false;
     fake_tree_write_text(backend->front, "state", "%d", STATE_CLOSED);
     set_state(backend, STATE_CLOSED);
     backend->is_closed = true;
@@ -436,7 +429,38 @@ static bool close_down(struct fake_backend *backend)
     } else {
         let_go(backend);
     }
+}
+
+/* The toolstack asks it to close. */
+static bool close_down(struct fake_backend *backend)
+{
+    if (fake_state->overwrites) {
+        fake_state->overwrites = false;
+        set_state(backend, STATE_CONNECTED);
+        return true;
+    }
+    if (fake_state->is_stubborn)
+        return false;
+    close_both(backend);
     return true;
+}
+
+void fake_backend_was_read(const char *path)
+{
+    struct fake_backend *backend;
+    size_t length;
+
+    for (backend = fake_state->backends;
+         fake_state->lets_go && backend < fake_state->backends + FAKE_BACKENDS;
+         backend++) {
+        length = strlen(backend->directory);
+        if (backend->is_used && !backend->is_closed &&
+            strncmp(path, backend->directory, length) == 0 &&
+            strcmp(path + length, "/state") == 0) {
+            fake_state->lets_go = false;
+            close_both(backend);
+        }
+    }
 }
 
 /* The next step of one that has looked; false: it has nothing to do. */
@@ -545,6 +569,13 @@ void fake_backend_overwrite(void)
 {
     fake_lock();
     fake_state->overwrites = true;
+    fake_unlock();
+}
+
+void fake_backend_let_go(void)
+{
+    fake_lock();
+    fake_state->lets_go = true;
     fake_unlock();
 }
 

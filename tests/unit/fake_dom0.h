@@ -89,6 +89,9 @@ void fake_backend_set_eager(bool eager);
 void fake_backend_set_stubborn(bool is_stubborn);
 /* The next one that is to close is just connecting, and says so over that. */
 void fake_backend_overwrite(void);
+/* The next one whose state is read closes after that, because its guest has let
+ * go. */
+void fake_backend_let_go(void);
 /* They let go of a domain only so many calls of the seam after they were told
  * to, or when they do something else, as a kernel thread would. */
 void fake_backend_set_lag(unsigned calls);

@@ -92,7 +92,7 @@ struct fake_state {
     int refuse_errnum;
     uint64_t releases; /* of domains: what @releaseDomain tells */
     enum fake_backend_mood moods[FAKE_BACKEND_TYPES];
-    bool eager, is_stubborn, overwrites;
+    bool eager, is_stubborn, overwrites, lets_go;
     unsigned lag;
     /* counters: since the controls were set, and for the test */
     unsigned fail_calls, die_calls;
@@ -182,6 +182,8 @@ bool fake_dom0_check_clean(void);
  * do), all see what was removed, those that are late let go. */
 bool fake_backends_step(void);
 void fake_backends_notice(void);
+/* A node was read. */
+void fake_backend_was_read(const char *path);
 void fake_backends_leave(void);
 
 /* What this process holds: mappings, ports, handles, connections, disks. */

@@ -475,6 +475,8 @@ static void execute(struct chaos__hv_store *store, const struct header *header,
     fake_tree_use(header->transaction ? store->copy : NULL);
     serve(store, &request, kind);
     fake_tree_use(NULL);
+    if (kind == FAKE_STORE_READ)
+        fake_backend_was_read(request.path);
     put_events(store);
 }
 

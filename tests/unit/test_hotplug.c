@@ -471,6 +471,28 @@ static void one_that_was_connecting_is_told_again(void **state)
     assert_false(has(false, XVDA));
 }
 
+/* What the kernel says last is not written over: it would not say it again. */
+static void one_that_closes_meanwhile_has_closed(void **state)
+{
+    (void)state;
+    make_guest();
+    fake_backend_let_go();
+    must(chaos_block_detach(world->chaos, domid, "xvda", 0, &err));
+    assert_false(has(false, XVDA));
+}
+
+static void one_that_was_told_before_closes_meanwhile(void **state)
+{
+    (void)state;
+    make_guest();
+    fake_backend_set_stubborn(true);
+    assert_int_equal(chaos_block_detach(world->chaos, domid, "xvda", 0, &err),
+                     CHAOS_ETIMEDOUT);
+    fake_backend_let_go();
+    must(chaos_block_detach(world->chaos, domid, "xvda", 0, &err));
+    assert_false(has(false, XVDA));
+}
+
 static void force_asks_nobody(void **state)
 {
     char path[64], value[8];
@@ -914,6 +936,8 @@ int main(void)
         TEST(unknown_ones_do_not_go),
         TEST(a_stubborn_guest_keeps_its_disk),
         TEST(one_that_was_connecting_is_told_again),
+        TEST(one_that_closes_meanwhile_has_closed),
+        TEST(one_that_was_told_before_closes_meanwhile),
         TEST(force_asks_nobody),
         TEST(scripts_are_run),
         TEST(one_at_a_time),
