@@ -63,7 +63,11 @@ alone() {
 # A check that fails leaves no guest.
 there_is_one() { chaos domid noop >domid 2>&1 || chaos create -q noop.cfg; }
 
-has_settled() { [ -z "$(ls /sys/bus/xen-backend/devices)" ]; }
+# Neither back ends nor what a destroy leaves to a child are at work: another's lock, or a
+# device in a slot, is one more call.
+has_settled() {
+    [ -z "$(ls /sys/bus/xen-backend/devices)" ] && ! grep -qsx chaos /proc/[0-9]*/comm
+}
 
 # Or a zero would say nothing.
 sees_others() {
@@ -99,6 +103,7 @@ for type in pvh pv; do
         leaves_one_child create-visible-$type
     check "create-visible-$type: xl comes to see its name" until_true 10 xl domid noop
     chaos destroy noop
+    until_true 10 has_settled
     for of in noop devices; do
         chaos pool fill -n 1 $of.cfg >/dev/null
         alone create-shell-$of-$type chaos create -q --no-refill $of.cfg

@@ -96,17 +96,21 @@ disk() {
         cmp <(tail -c +131073 pattern.img) <(tail -c +131073 disk.img)
 }
 
+# A front end that is still connecting would write of its error into XenStore.
+attach_and_pause() {
+    chaos block-attach linux "$work/disk.img,raw,xvdc,r" && until_true 20 connected vbd 51744 &&
+        chaos pause linux
+}
+
 # A guest that stands still lets go of nothing.
 stubborn() {
     boot_linux && count >before || return
-    chaos network-attach linux && chaos block-attach linux "$work/disk.img,raw,xvdc,r" &&
-        until_true 20 connected vbd 51744 || return
-    chaos pause linux || return
+    chaos network-attach linux && attach_and_pause || return
     exits 5 "does not let go of disk" chaos block-detach linux xvdc &&
         chaos block-list linux | grep '^51744 ' && chaos list | grep '^linux ' || return
     # What it was asked for, it does when it goes on.
     chaos unpause linux && exits 0 '' chaos block-detach linux xvdc && until_true 5 no_loop || return
-    chaos block-attach linux "$work/disk.img,raw,xvdc,r" && chaos pause linux &&
+    attach_and_pause &&
         exits 0 '' chaos block-detach --force linux xvdc && no_nodes vbd && until_true 5 no_loop &&
         exits 0 'it is taken away' chaos network-detach linux 0 && no_nodes vif &&
         chaos unpause linux && same_again 10
