@@ -118,8 +118,9 @@ $(BUILD)/bench/plugin.so: bench/profile/plugin.c bench/profile/mark.h
 $(BUILD)/bench/inprocess $(BUILD)/bench/many: bench_libs := $(xen_static)
 
 # Static, for any dom0.
-lab-tools: $(BUILD)/tests/count $(BUILD)/tests/store
-$(BUILD)/tests/store: $(BUILD)/tests/lab/store.o $(BUILD)/libchaos.a
+lab-tools: $(BUILD)/tests/count $(BUILD)/tests/store $(BUILD)/tests/suspend
+$(BUILD)/tests/store $(BUILD)/tests/suspend: $(BUILD)/tests/%: $(BUILD)/tests/lab/%.o \
+        $(BUILD)/libchaos.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(xen_static)
 $(BUILD)/tests/lab/store.o: cflags += -Isrc

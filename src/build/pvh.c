@@ -26,6 +26,7 @@ enum special_page {
 };
 
 #define FOUR_GIB (UINT64_C(1) << 32)
+#define PAGE_KB (CHAOS__PAGE_SIZE / 1024)
 
 /*
  * The paging pool.  A 1 MiB guest in small pages takes 60 KiB of it under Xen
@@ -81,12 +82,25 @@ struct layout {
     size_t region_count;
 };
 
+/* Whether it has promises of memory above what it is to have. */
+static bool is_ballooned(const struct chaos__shell *shell)
+{
+    return !shell->noxs && shell->maxmem_kb > shell->memory_kb;
+}
+
+static uint64_t memory_map_kb(const struct chaos__shell *shell)
+{
+    return is_ballooned(shell) ? shell->maxmem_kb : shell->memory_kb;
+}
+
 static void make_layout(const struct chaos__shell *shell, struct layout *layout)
 {
     const uint64_t low_max = CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT;
     uint64_t reserved, rings = chaos__devices_rings(shell->devices);
 
-    layout->pages = shell->memory_kb / (CHAOS__PAGE_SIZE / 1024);
+    /* A balloon driver gives back what it shall not have, up to memory=, and
+     * counts by the memory map. */
+    layout->pages = memory_map_kb(shell) / PAGE_KB;
     layout->low_pages = layout->pages < low_max ? layout->pages : low_max;
     layout->high_pages = layout->pages - layout->low_pages;
     layout->specials = layout->low_pages - SPECIAL_PAGES;
@@ -110,14 +124,27 @@ static uint64_t special_frame(const struct layout *layout,
 
 /* ------------------------------------------------------------- prepare */
 
-static int populate(struct chaos__hv *hv, uint32_t domid,
+static int give(struct chaos__hv *hv, const struct chaos__shell *shell,
+                uint64_t first, uint64_t pages, struct chaos_error *err)
+{
+    return is_ballooned(shell)
+               ? chaos__hv_promise(hv, shell->domid, first, pages, err)
+               : chaos__hv_populate(hv, shell->domid, first, pages, NULL, err);
+}
+
+static int populate(struct chaos__hv *hv, const struct chaos__shell *shell,
                     const struct layout *layout, struct chaos_error *err)
 {
-    int rc = chaos__hv_populate(hv, domid, 0, layout->low_pages, NULL, err);
+    int rc = is_ballooned(shell)
+                 ? chaos__hv_set_pod_target(hv, shell->domid,
+                                            shell->memory_kb / PAGE_KB, err)
+                 : 0;
 
+    if (rc == 0)
+        rc = give(hv, shell, 0, layout->low_pages, err);
     if (rc == 0 && layout->high_pages)
-        rc = chaos__hv_populate(hv, domid, FOUR_GIB >> CHAOS__PAGE_SHIFT,
-                                layout->high_pages, NULL, err);
+        rc = give(hv, shell, FOUR_GIB >> CHAOS__PAGE_SHIFT, layout->high_pages,
+                  err);
     return rc;
 }
 
@@ -216,7 +243,7 @@ int chaos__pvh_prepare(struct chaos__hv *hv, struct chaos__shell *shell,
     }
     rc = chaos__hv_set_paging_pool(hv, shell->domid, pool_kb, err);
     if (rc == 0)
-        rc = populate(hv, shell->domid, &layout, err);
+        rc = populate(hv, shell, &layout, err);
     if (rc == 0)
         rc = chaos__hv_set_memory_map(hv, shell->domid, layout.regions,
                                       layout.region_count, err);
@@ -277,7 +304,8 @@ int chaos__pvh_check(const struct chaos__shell *shell,
                            "memory; use a smaller kernel or ramdisk",
                            payload->kernel->path,
                            (unsigned long long)CHAOS__LOW_MEMORY_END);
-    if (needed > layout.low_pages << CHAOS__PAGE_SHIFT)
+    if (needed > layout.low_pages << CHAOS__PAGE_SHIFT ||
+        needed > shell->memory_kb * 1024)
         return chaos__fail(
             err, CHAOS_EIMAGE,
             "%s: memory=%llu is too little: kernel, ramdisk and boot data end "

@@ -64,6 +64,7 @@ struct change {
     struct chaos__hv *hv;
     uint32_t domid;
     uint64_t memory_kb;
+    bool is_pvh;
     bool is_limited; /* Xen's limit is set, which no transaction undoes */
 };
 
@@ -93,6 +94,10 @@ static int change_target(struct chaos__store *store, void *user,
                          change->memory_kb, balloon.static_max_kb);
     if (rc == 0)
         rc = set_limit(change, err);
+    /* It may not have used all frames yet that are promised to it. */
+    if (rc == 0 && change->is_pvh)
+        rc = chaos__hv_set_pod_target(change->hv, change->domid,
+                                      change->memory_kb / PAGE_KB, err);
     if (rc < 0)
         return rc;
     balloon_path(path, sizeof(path), change->domid, "target");
@@ -133,6 +138,7 @@ static int change_memory(struct chaos *chaos, uint32_t domid,
     if (rc < 0)
         return rc;
     change.hv = chaos->hv;
+    change.is_pvh = slot->type == CHAOS__TYPE_PVH;
     rc = chaos__store_transact(chaos->store, work, &change, err);
     if (rc < 0 && change.is_limited)
         chaos__hv_set_max_memory(chaos->hv, domid, domain.max_pages * PAGE_KB,

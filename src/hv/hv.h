@@ -166,6 +166,16 @@ int chaos__hv_set_paging_pool(struct chaos__hv *hv, uint32_t domid,
 int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
                        uint64_t pages, uint64_t *frames_r,
                        struct chaos_error *err);
+/*
+ * PVH: how many pages the domain shall have of those that it is promised.  Of
+ * one that has none yet, Xen sets so many aside, which come to lie where frames
+ * are used first; of one whose frames are all real nothing changes.
+ */
+int chaos__hv_set_pod_target(struct chaos__hv *hv, uint32_t domid,
+                             uint64_t pages, struct chaos_error *err);
+/* As chaos__hv_populate(), but they are only promised. */
+int chaos__hv_promise(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                      uint64_t pages, struct chaos_error *err);
 /* Maps frames of the domain side by side, readable and writable. */
 int chaos__hv_map(struct chaos__hv *hv, uint32_t domid, const uint64_t *frames,
                   size_t pages, void **address_r, struct chaos_error *err);

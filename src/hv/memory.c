@@ -36,7 +36,7 @@ int chaos__hv_set_paging_pool(struct chaos__hv *hv, uint32_t domid,
 
 /* One populate call; returns how many extents Xen gave. */
 static int populate_batch(struct chaos__hv *hv, uint32_t domid, uint64_t first,
-                          unsigned count, unsigned order,
+                          unsigned count, unsigned order, unsigned flags,
                           xen_pfn_t extents[BATCH])
 {
     xc_interface *xc = chaos__hv_xc(hv);
@@ -44,7 +44,8 @@ static int populate_batch(struct chaos__hv *hv, uint32_t domid, uint64_t first,
 
     for (i = 0; i < count; i++)
         extents[i] = first + ((uint64_t)i << order);
-    return xc ? xc_domain_populate_physmap(xc, domid, count, order, 0, extents)
+    return xc ? xc_domain_populate_physmap(xc, domid, count, order, flags,
+                                           extents)
               : -1;
 }
 
@@ -61,8 +62,8 @@ static void record_frames(uint64_t *frames, const xen_pfn_t *extents, int count,
 
 /* Populates as much of what is not done as extents of this order give. */
 static int populate_order(struct chaos__hv *hv, uint32_t domid, uint64_t first,
-                          uint64_t pages, unsigned order, uint64_t *done,
-                          uint64_t *frames_r)
+                          uint64_t pages, unsigned order, unsigned flags,
+                          uint64_t *done, uint64_t *frames_r)
 {
     xen_pfn_t extents[BATCH];
     uint64_t left;
@@ -70,7 +71,7 @@ static int populate_order(struct chaos__hv *hv, uint32_t domid, uint64_t first,
 
     while ((left = (pages - *done) >> order) > 0) {
         r = populate_batch(hv, domid, first + *done,
-                           left < BATCH ? (unsigned)left : BATCH, order,
+                           left < BATCH ? (unsigned)left : BATCH, order, flags,
                            extents);
         if (r <= 0)
             return r;
@@ -81,22 +82,46 @@ static int populate_order(struct chaos__hv *hv, uint32_t domid, uint64_t first,
     return 0;
 }
 
-int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
-                       uint64_t pages, uint64_t *frames_r,
-                       struct chaos_error *err)
+static int populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                    uint64_t pages, unsigned flags, uint64_t *frames_r,
+                    struct chaos_error *err)
 {
     uint64_t done = 0;
     char what[96];
 
     /* Superpages may run out while small pages are left: no error yet. */
-    populate_order(hv, domid, first, pages, 9, &done, frames_r);
-    populate_order(hv, domid, first, pages, 0, &done, frames_r);
+    populate_order(hv, domid, first, pages, 9, flags, &done, frames_r);
+    populate_order(hv, domid, first, pages, 0, flags, &done, frames_r);
     if (done == pages)
         return 0;
     snprintf(what, sizeof(what), "allocating %llu KiB for the guest",
              (unsigned long long)pages * 4);
     errno = ENOMEM;
     return chaos__hv_fail(err, domid, what);
+}
+
+int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                       uint64_t pages, uint64_t *frames_r,
+                       struct chaos_error *err)
+{
+    return populate(hv, domid, first, pages, 0, frames_r, err);
+}
+
+int chaos__hv_set_pod_target(struct chaos__hv *hv, uint32_t domid,
+                             uint64_t pages, struct chaos_error *err)
+{
+    xc_interface *xc = chaos__hv_xc(hv);
+
+    if (!xc || xc_domain_set_pod_target(xc, domid, pages, NULL, NULL, NULL) < 0)
+        return chaos__hv_fail(err, domid, "setting memory aside");
+    return 0;
+}
+
+int chaos__hv_promise(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                      uint64_t pages, struct chaos_error *err)
+{
+    return populate(hv, domid, first, pages, XENMEMF_populate_on_demand, NULL,
+                    err);
 }
 
 int chaos__hv_memory_open(struct chaos__hv *hv, struct chaos_error *err)

@@ -436,20 +436,39 @@ int chaos__hv_set_paging_pool(struct chaos__hv *hv, uint32_t domid,
     return fake_leave(&this_call, rc);
 }
 
-int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
-                       uint64_t pages, uint64_t *frames_r,
-                       struct chaos_error *err)
+int chaos__hv_set_pod_target(struct chaos__hv *hv, uint32_t domid,
+                             uint64_t pages, struct chaos_error *err)
 {
     struct fake_hv_domain *domain;
     struct fake_call this_call;
-    int rc = fake_enter(&this_call, FAKE_HV_POPULATE, err), r = rc;
-    uint64_t i;
+    int rc = fake_enter(&this_call, FAKE_HV_SET_POD_TARGET, err);
 
     (void)hv;
+    if (rc == 0)
+        rc = fake_need(domid, &domain, err);
+    if (rc == 0 && (!domain->pvh || pages > domain->max_pages))
+        rc = chaos__fail(err, CHAOS_EINVAL, "setting memory aside");
+    /* A domain whose frames are all real is not what this is about. */
+    if (rc == 0 && (domain->pages == 0 || domain->pod_target))
+        domain->pod_target = pages;
+    return fake_leave(&this_call, rc);
+}
+
+/* Frames that are but promised are real here from the start. */
+static int populate(enum fake_hv_call call, uint32_t domid, uint64_t first,
+                    uint64_t pages, uint64_t *frames_r, struct chaos_error *err)
+{
+    struct fake_hv_domain *domain;
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, call, err), r = rc;
+    uint64_t i;
+
     if (first % CHAOS__SUPERPAGE_PAGES)
         fake_offence("populating from frame 0x%llx", (unsigned long long)first);
     if (rc == 0 || this_call.half)
         r = fake_need(domid, &domain, rc == 0 ? err : NULL);
+    if (r == 0 && call == FAKE_HV_PROMISE && !domain->pod_target)
+        fake_offence("promising pages of which none are set aside");
     if (r == 0)
         r = fake_give_pages(domain, first, this_call.half ? pages / 2 : pages,
                             rc == 0 ? err : NULL);
@@ -458,6 +477,21 @@ int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
     for (i = 0; rc == 0 && frames_r && !this_call.half && i < pages; i++)
         frames_r[i] = domain->extents[domain->extent_count - 1].machine + i;
     return fake_leave(&this_call, rc);
+}
+
+int chaos__hv_populate(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                       uint64_t pages, uint64_t *frames_r,
+                       struct chaos_error *err)
+{
+    (void)hv;
+    return populate(FAKE_HV_POPULATE, domid, first, pages, frames_r, err);
+}
+
+int chaos__hv_promise(struct chaos__hv *hv, uint32_t domid, uint64_t first,
+                      uint64_t pages, struct chaos_error *err)
+{
+    (void)hv;
+    return populate(FAKE_HV_PROMISE, domid, first, pages, NULL, err);
 }
 
 /* Maps the pages from `at` on that lie side by side in the host's memory;

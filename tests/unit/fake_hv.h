@@ -31,6 +31,8 @@
     X(SET_MAX_MEMORY, "set_max_memory")                                        \
     X(SET_PAGING_POOL, "set_paging_pool")                                      \
     X(POPULATE, "populate")                                                    \
+    X(SET_POD_TARGET, "set_pod_target")                                        \
+    X(PROMISE, "promise")                                                      \
     X(MAP, "map")                                                              \
     X(UNMAP, "unmap")                                                          \
     X(SET_PARAM, "set_param")                                                  \
@@ -201,6 +203,7 @@ struct fake_hv_domain {
     unsigned shutdown_reason, max_vcpus, vcpus;
     uint32_t max_event_channels, max_grant_frames;
     uint64_t pages, max_pages, pool_kb, overhead_kb, cpu_time_ns;
+    uint64_t pod_target; /* of `pages`: the others are but promised; 0: none */
     struct fake_hv_extent extents[FAKE_HV_EXTENTS];
     unsigned extent_count;
     unsigned mappings; /* ever made: its frames stay until the end */

@@ -86,6 +86,24 @@ static void prepares_domain(void **state)
     assert_int_equal(fake_hv_count(FAKE_HV_POPULATE), 1);
 }
 
+/* A guest that speaks to XenStore may have more later: its memory map has that,
+ * and its balloon driver gives back what it is not to have. */
+static void promises_what_it_may_have(void **state)
+{
+    struct fake_hv_domain now;
+
+    (void)state;
+    loading_shape(CHAOS__TYPE_PVH, 4096, 1, false);
+    loading.shell.maxmem_kb = 8192;
+    loading_prepare();
+    now = loading_domain();
+    assert_int_equal(now.pod_target, 1024);
+    assert_int_equal(now.pages, 2048);
+    assert_int_equal(now.regions[1].start + now.regions[1].size, 8192 << 10);
+    assert_int_equal(fake_hv_count(FAKE_HV_POPULATE), 0);
+    assert_int_equal(fake_hv_count(FAKE_HV_PROMISE), 1);
+}
+
 /* Thousands of these are what a host is to hold: no more than twice the 60 KiB
  * that it needs, and little more. */
 static void pool_of_small_guest(void **state)
@@ -493,6 +511,12 @@ static void fits_exactly(void **state)
         chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
         CHAOS_EIMAGE);
     assert_non_null(strstr(loading.err.message, "memory=4 is too little"));
+    /* What is but promised holds no image. */
+    loading.shell.noxs = false;
+    loading.shell.maxmem_kb = 8192;
+    assert_int_equal(
+        chaos__shell_check(&loading.shell, &loading.payload, &loading.err),
+        CHAOS_EIMAGE);
     assert_non_null(strstr(loading.err.message, "k.elf"));
 }
 
@@ -550,6 +574,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(prepares_domain),
+        TEST(promises_what_it_may_have),
         TEST(pool_of_small_guest),
         TEST(memory_map_of_small_guest),
         TEST(memory_map_of_large_guest),

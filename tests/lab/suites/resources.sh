@@ -150,11 +150,19 @@ sets_the_maximum() {
         exits 1 "below the 163840 KiB" chaos mem-max linux 100
 }
 
+# It stays as it is until somebody saves it: nothing follows its end.
+suspends() {
+    "$CHAOS_ROOT/build/tests/suspend" "$(chaos domid linux)" &&
+        until_true 60 eval 'xl list linux | grep -- "---s-- "' || { xl list; return 1; }
+    chaos list | grep '^linux .* ---s-- ' && chaos info linux | grep -i 'suspend'
+}
+
 for type in $TYPES; do
     suite=resources/$type
     check "boots" boot_linux $type
     check "vcpu-set" sets_vcpus
     check "mem-set" sets_memory
     check "mem-max" sets_the_maximum
+    check "suspends" suspends
     check "ends" chaos destroy linux
 done
