@@ -153,8 +153,8 @@ sets_the_maximum() {
 # It stays as it is until somebody saves it: nothing follows its end.
 suspends() {
     "$CHAOS_ROOT/build/tests/suspend" "$(chaos domid linux)" &&
-        until_true 60 eval 'xl list linux | grep -- "---s-- "' || { xl list; return 1; }
-    chaos list | grep '^linux .* ---s-- ' && chaos info linux | grep -i 'suspend'
+        until_true 60 eval 'xl list linux | grep -- "---ss- "' || { xl list; return 1; }
+    chaos list | grep '^linux .* ---ss- ' && chaos info linux | grep -i 'suspend'
 }
 
 for type in $TYPES; do
