@@ -118,12 +118,13 @@ $(BUILD)/bench/plugin.so: bench/profile/plugin.c bench/profile/mark.h
 $(BUILD)/bench/inprocess $(BUILD)/bench/many: bench_libs := $(xen_static)
 
 # Static, for any dom0.
-lab-tools: $(BUILD)/tests/count $(BUILD)/tests/store $(BUILD)/tests/suspend
-$(BUILD)/tests/store $(BUILD)/tests/suspend: $(BUILD)/tests/%: $(BUILD)/tests/lab/%.o \
+lab_tools := store suspend core
+lab-tools: $(BUILD)/tests/count $(lab_tools:%=$(BUILD)/tests/%)
+$(lab_tools:%=$(BUILD)/tests/%): $(BUILD)/tests/%: $(BUILD)/tests/lab/%.o \
         $(BUILD)/libchaos.a
 	$(say) LINK $@
 	$(Q)$(CC) $(ldflags) $(static) -o $@ $^ $(xen_static)
-$(BUILD)/tests/lab/store.o: cflags += -Isrc
+$(lab_tools:%=$(BUILD)/tests/lab/%.o): cflags += -Isrc
 count_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lab/count/*.c))
 $(BUILD)/tests/count: $(count_objects)
 	$(say) LINK $@

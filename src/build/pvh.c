@@ -82,6 +82,15 @@ struct layout {
     size_t region_count;
 };
 
+uint64_t chaos__pvh_frames(uint64_t memory_kb)
+{
+    const uint64_t pages = memory_kb / PAGE_KB;
+    const uint64_t low_max = CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT;
+
+    return pages <= low_max ? pages
+                            : (FOUR_GIB >> CHAOS__PAGE_SHIFT) + pages - low_max;
+}
+
 /* Whether it has promises of memory above what it is to have. */
 static bool is_ballooned(const struct chaos__shell *shell)
 {

@@ -8,6 +8,10 @@
 
 #include "shell.h"
 
+/* As many guest frames, from the first, as a guest of so much memory has it
+ * in. */
+uint64_t chaos__pvh_frames(uint64_t memory_kb);
+
 /* Memory, parameters and shared pages of an empty PVH domain that has its
  * ports. */
 int chaos__pvh_prepare(struct chaos__hv *hv, struct chaos__shell *shell,

@@ -9,6 +9,7 @@
  */
 #include "guest.h"
 
+#include "build/pvh.h"
 #include "uuid.h"
 
 #include <errno.h>
@@ -62,12 +63,36 @@ static void make_directory(const char *path)
     mkdir(path, 0700);
 }
 
+/* Those that its memory was put at.  Its limit may have been lowered since, and
+ * the configuration that is kept may have gone. */
+static int find_frames(struct chaos *chaos, const struct chaos__slot *slot,
+                       uint64_t *count_r, struct chaos_error *err)
+{
+    struct chaos__hv_domain domain;
+    struct chaos_config *config;
+    uint64_t memory_kb;
+    int rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
+
+    if (rc < 0)
+        return rc;
+    memory_kb = domain.max_pages * (CHAOS__PAGE_SIZE / 1024);
+    if (slot->has_config &&
+        chaos__read_kept(chaos, slot, slot->name, &config, NULL) == 0) {
+        if (config->maxmem_kb > memory_kb)
+            memory_kb = config->maxmem_kb;
+        chaos_config_free(config);
+    }
+    *count_r = chaos__pvh_frames(memory_kb);
+    return 0;
+}
+
 /* Under another name until it is whole: a guest has one core, and a dump that
  * fails must not cost that. */
 static int dump(struct chaos *chaos, const struct chaos__slot *slot,
                 char path[CHAOS_CORE_PATH_MAX + 1], struct chaos_error *err)
 {
     char part[CHAOS_CORE_PATH_MAX + 1];
+    uint64_t frames;
     int rc;
 
     if (snprintf(part, sizeof(part), "%s/.%s.part", chaos->dump_dir,
@@ -76,7 +101,9 @@ static int dump(struct chaos *chaos, const struct chaos__slot *slot,
                            chaos->dump_dir);
     snprintf(path, sizeof(part), "%s/%s", chaos->dump_dir, slot->name);
     make_directory(chaos->dump_dir);
-    rc = chaos__hv_domain_dump(chaos->hv, slot->domid, part, err);
+    rc = find_frames(chaos, slot, &frames, err);
+    if (rc == 0)
+        rc = chaos__hv_domain_dump(chaos->hv, slot->domid, frames, part, err);
     if (rc == 0 && rename(part, path) < 0)
         rc = chaos__fail_errno(err, errno, "making %s", path);
     if (rc < 0)

@@ -167,18 +167,3 @@ int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
         return chaos__hv_fail(err, domid, "setting the domain's UUID");
     return 0;
 }
-
-int chaos__hv_domain_dump(struct chaos__hv *hv, uint32_t domid,
-                          const char *path, struct chaos_error *err)
-{
-    xc_interface *xc = chaos__hv_xc(hv);
-
-    errno = 0; /* it does not always tell why */
-    if (xc && xc_domain_dumpcore(xc, domid, path) == 0)
-        return 0;
-    return errno ? chaos__hv_fail(err, domid, "dumping the domain's core")
-                 : chaos__fail(err, CHAOS_EFAILED,
-                               "dumping the domain's core: %s",
-                               *hv->logger.reason ? hv->logger.reason
-                                                  : "Xen's library fails");
-}

@@ -383,13 +383,19 @@ static int write_core(uint32_t domid, const char *path, bool half,
 }
 
 int chaos__hv_domain_dump(struct chaos__hv *hv, uint32_t domid,
-                          const char *path, struct chaos_error *err)
+                          uint64_t frame_count, const char *path,
+                          struct chaos_error *err)
 {
     struct fake_hv_domain *domain;
     struct fake_call this_call;
     int rc = fake_enter(&this_call, FAKE_HV_DOMAIN_DUMP, err);
 
     (void)hv;
+    domain = fake_find(domid);
+    if (domain && domain->pvh && frame_count < domain->pages)
+        fake_offence("a core of %llu frames of %llu",
+                     (unsigned long long)frame_count,
+                     (unsigned long long)domain->pages);
     if (rc < 0 || this_call.half)
         write_core(domid, path, true, NULL);
     if (rc == 0)

@@ -163,7 +163,7 @@ sees_to_linux() { # TYPE
     cat >linux.cfg <<END
 name = "linux"
 type = "$1"
-kernel = "/boot/vmlinuz"
+kernel = "$CHAOS_ROOT/build/lab/guest-vmlinux"
 ramdisk = "$CHAOS_ROOT/build/lab/guest-initrd.gz"
 extra = "console=hvc0 quiet address=10.0.120.9/24"
 memory = 160
@@ -192,8 +192,8 @@ for type in pvh pv; do
     check "many guests" many
     check "a pool is filled" fills_pools
     check "it is killed amid work" is_killed
-    # Minutes, of which most is for a core: SLOW=yes.
-    [ -z "${SLOW-}" ] || check "a Debian guest" sees_to_linux $type
+    # It has its interface's grants mapped far behind its memory.
+    [[ $type != pvh && -z "${SLOW-}" ]] || check "a Debian guest" sees_to_linux $type
 done
 suite=supervise
 check "there is one alone" is_alone
