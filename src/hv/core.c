@@ -274,6 +274,8 @@ static int get_vcpus(struct core *core)
 {
     unsigned i, count = 0;
 
+    if (core->info.max_vcpu_id == XEN_INVALID_MAX_VCPU_ID) /* none was made */
+        return -1;
     core->vcpus = calloc(core->info.max_vcpu_id + 1u, sizeof(core->vcpus[0]));
     if (!core->vcpus)
         return -1;
@@ -326,11 +328,12 @@ int chaos__hv_domain_dump(struct chaos__hv *hv, uint32_t domid,
                           struct chaos_error *err)
 {
     struct core core = { .hv = hv, .domid = domid, .xc = chaos__hv_xc(hv) };
-    int rc = -1;
+    int rc = chaos__hv_memory_open(hv, err);
 
+    if (rc < 0)
+        return rc;
+    rc = -1;
     errno = 0; /* libxenguest does not always tell why */
-    if (core.xc && chaos__hv_memory_open(hv, err) < 0)
-        return err ? err->code : CHAOS_EFAILED;
     if (core.xc && xc_domain_getinfolist(core.xc, domid, 1, &core.info) == 1 &&
         core.info.domain == domid)
         rc = core.info.flags & XEN_DOMINF_hvm_guest
