@@ -202,7 +202,8 @@ check-nodes:
 	$(Q)tests/install-packages build lab
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/lab/guest-initrd
-	$(Q)tests/lab/run --timeout 3600 -- /chaos/tests/lab/tap same-nodes
+	$(Q)tests/lab/program model
+	$(Q)tests/lab/run --timeout 3600 -- env SLOW=yes /chaos/tests/lab/tap same-nodes p9
 
 # What takes longer than a check may: an hour, with its 2000 cycles.
 soak:
