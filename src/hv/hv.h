@@ -98,8 +98,8 @@ int chaos__hv_domain_set_handle(struct chaos__hv *hv, uint32_t domid,
                                 struct chaos_error *err);
 /* Writes the domain's memory and vCPUs to a file, as an ELF core that is of
  * Xen's own format (misc/dump-core-format.txt).  PVH: memory is looked for in
- * the first `frame_count` guest frames alone.  Blocks until all is written; what
- * a failure leaves of the file is the caller's. */
+ * the first `frame_count` guest frames alone.  Blocks until all is written;
+ * what a failure leaves of the file is the caller's. */
 int chaos__hv_domain_dump(struct chaos__hv *hv, uint32_t domid,
                           uint64_t frame_count, const char *path,
                           struct chaos_error *err);
