@@ -59,13 +59,27 @@ unikernels() { # IMAGE VIFS REGISTRY
     rest 0
 }
 
+# Linux takes seconds to boot, and is not idle meanwhile.
+all_are_up() {
+    local i tries
+    for ((i = 0; i < linux_count; i++)); do
+        for ((tries = 0; tries < 300; tries++)); do
+            ! grep -qsa 'guest: up' "/var/log/xen/console/guest-guest$i.log" || continue 2
+            sleep 0.5
+        done
+        echo "guest$i does not come up" >why
+        return 1
+    done
+}
+
 linux_guests() { # TOOL
     local options=() name='name="guest%"'
     printf '%s\n' 'type = "pvh"' 'memory = 160' "kernel = \"$work/guest-vmlinux\"" \
         "ramdisk = \"$work/guest-initrd.gz\"" 'extra = "console=hvc0 quiet"' \
         'vif = ["bridge=xenbr0"]' >linux.cfg
     [ "$1" = xl ] || options=(--cold --no-refill)
-    if try spawn -n "$linux_count" "$1" create -q "${options[@]}" linux.cfg "$name" >made; then
+    rm -f /var/log/xen/console/guest-guest*.log
+    if try spawn -n "$linux_count" "$1" create -q "${options[@]}" linux.cfg "$name" >made && all_are_up; then
         take "$1" '"linux"' 160 1 '"xenstore"' "$linux_count"
     else
         take_none "$1" '"linux"' 160 1 '"xenstore"' "$linux_count"
