@@ -27,6 +27,7 @@ enum special_page {
 
 #define FOUR_GIB (UINT64_C(1) << 32)
 #define PAGE_KB (CHAOS__PAGE_SIZE / 1024)
+#define LOW_PAGES_MAX (CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT)
 
 /*
  * The paging pool.  A 1 MiB guest in small pages takes 60 KiB of it under Xen
@@ -85,10 +86,10 @@ struct layout {
 uint64_t chaos__pvh_frames(uint64_t memory_kb)
 {
     const uint64_t pages = memory_kb / PAGE_KB;
-    const uint64_t low_max = CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT;
 
-    return pages <= low_max ? pages
-                            : (FOUR_GIB >> CHAOS__PAGE_SHIFT) + pages - low_max;
+    return pages <= LOW_PAGES_MAX
+               ? pages
+               : (FOUR_GIB >> CHAOS__PAGE_SHIFT) + pages - LOW_PAGES_MAX;
 }
 
 /* Whether it has promises of memory above what it is to have. */
@@ -104,13 +105,13 @@ static uint64_t memory_map_kb(const struct chaos__shell *shell)
 
 static void make_layout(const struct chaos__shell *shell, struct layout *layout)
 {
-    const uint64_t low_max = CHAOS__LOW_MEMORY_END >> CHAOS__PAGE_SHIFT;
     uint64_t reserved, rings = chaos__devices_rings(shell->devices);
 
     /* A balloon driver gives back what it shall not have, up to memory=, and
      * counts by the memory map. */
     layout->pages = memory_map_kb(shell) / PAGE_KB;
-    layout->low_pages = layout->pages < low_max ? layout->pages : low_max;
+    layout->low_pages =
+        layout->pages < LOW_PAGES_MAX ? layout->pages : LOW_PAGES_MAX;
     layout->high_pages = layout->pages - layout->low_pages;
     layout->specials = layout->low_pages - SPECIAL_PAGES;
     layout->rings = layout->specials - rings;

@@ -4,8 +4,8 @@
  *
  * That of a PV guest is written by libxenguest.  Of a PVH guest it would try,
  * one by one, all frames up to the highest at which the guest has put anything:
- * the guest chooses that one, and the last that a processor can address takes
- * days.  So only frames are looked at here where a guest is given memory.
+ * the guest chooses that one, out of all that a processor can address.  So only
+ * frames are looked at here where a guest is given memory.
  */
 #include "handle.h"
 
