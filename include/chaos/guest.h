@@ -281,10 +281,10 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
  * Writes the name of a noxs guest to XenStore, where xl looks for it; it goes
  * with the guest.  Does nothing for a guest whose name is there, or that is not
  * to be seen (xl_visible=0).  A create does not do this: the guest can do
- * without, and need not wait for it.  What chaos restarts is published when it
- * was.  Fails also when XenStore does.  chaos_guest_unpublished() tells whether
- * there is something to do: 1 or 0, from the registry alone, once another call
- * has opened it.
+ * without, and need not wait for it.  What chaos restarts it publishes, too.
+ * Fails also when XenStore does.  chaos_guest_unpublished() tells whether there
+ * is something to do: 1 or 0, from the registry alone, once another call has
+ * opened it.
  */
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);

@@ -17,10 +17,10 @@
 /* The slot's domain has gone without us (another toolstack, a guest that Xen
  * killed): forget it. */
 static void forget(struct chaos *chaos, struct chaos__slot *slot,
-                   const uint8_t *uuid)
+                   uint32_t domid, const uint8_t *uuid)
 {
-    if (chaos__registry_take(chaos->registry, slot, uuid, CHAOS__SLOT_DYING,
-                             NULL) == 0)
+    if (chaos__registry_take(chaos->registry, slot, domid, uuid,
+                             CHAOS__SLOT_DYING, NULL) == 0)
         chaos__undo(chaos, slot, NULL);
 }
 
@@ -35,20 +35,21 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
                       struct chaos__hv_domain *domain_r,
                       struct chaos_error *err)
 {
+    const uint32_t domid = slot->domid;
     uint8_t uuid[CHAOS__HANDLE_SIZE];
     int rc = CHAOS_ENOGUEST;
 
     if (slot->state == CHAOS__SLOT_LINGERING)
         return chaos__fail(err, rc, "domain %u is destroyed", slot->domid);
     memcpy(uuid, slot->uuid, sizeof(uuid));
-    if (slot->domid != CHAOS__NO_DOMID)
-        rc = chaos__hv_domain_info(chaos->hv, slot->domid, domain_r, err);
+    if (domid != CHAOS__NO_DOMID)
+        rc = chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
     if (rc == 0 && !is_domain_of(slot, domain_r))
         rc = CHAOS_ENOGUEST;
     if (rc == CHAOS_ENOGUEST && (slot->state == CHAOS__SLOT_RUNNING ||
                                  slot->state == CHAOS__SLOT_SHELL)) {
         chaos__fail(err, rc, "guest %s has gone without chaos", slot->name);
-        forget(chaos, slot, uuid);
+        forget(chaos, slot, domid, uuid);
     } else if (slot->state == CHAOS__SLOT_SHELL) {
         rc = chaos__fail(err, CHAOS_ENOTSUP,
                          "domain %u is a shell, which waits for a guest; chaos "
@@ -448,10 +449,11 @@ int chaos_guest_config(struct chaos *chaos, uint32_t domid,
 /* ---------------------------------------------------- short operations */
 
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
-                     const uint8_t *uuid, struct chaos_error *err)
+                     const struct chaos__hv_domain *domain,
+                     struct chaos_error *err)
 {
-    int rc = chaos__registry_take(chaos->registry, slot, uuid,
-                                  CHAOS__SLOT_DYING, err);
+    int rc = chaos__registry_take(chaos->registry, slot, domain->domid,
+                                  domain->handle, CHAOS__SLOT_DYING, err);
 
     return rc < 0 ? rc : chaos__undo(chaos, slot, err);
 }
@@ -465,7 +467,7 @@ int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
 
     if (rc < 0)
         return rc;
-    return slot ? chaos__guest_end(chaos, slot, domain.handle, err)
+    return slot ? chaos__guest_end(chaos, slot, &domain, err)
                 : chaos__foreign_destroy(chaos, &domain, err);
 }
 
@@ -504,7 +506,7 @@ int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
         rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
     if (rc == 0)
         rc = chaos__registry_rename(chaos->registry, slot, name, err);
-    if (rc < 0 || !(slot->store_frame || slot->is_published))
+    if (rc < 0 || !chaos__has_name(slot))
         return rc;
     rc = chaos__store_ready(chaos, err);
     return rc < 0 ? rc : chaos__nodes_rename(chaos->store, slot, err);

@@ -23,12 +23,6 @@ int chaos__ready(struct chaos *chaos, struct chaos_error *err);
 /* Opens Xen alone if it is not open yet. */
 int chaos__hv_ready(struct chaos *chaos, struct chaos_error *err);
 
-/* Whether XenStore has, or may have, something of the slot's domain. */
-static inline bool chaos__has_nodes(const struct chaos__slot *slot)
-{
-    return slot->first_device || slot->store_frame || slot->is_published;
-}
-
 /* Opens XenStore if it is not open yet, or no longer of use. */
 int chaos__store_ready(struct chaos *chaos, struct chaos_error *err);
 
@@ -137,7 +131,8 @@ int chaos__read_kept(struct chaos *chaos, const struct chaos__slot *slot,
 
 /* Ends a guest that exists: DYING, destroyed, LINGERING or free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
-                     const uint8_t *uuid, struct chaos_error *err);
+                     const struct chaos__hv_domain *domain,
+                     struct chaos_error *err);
 
 /* Why a domain shut down.  It may have given any reason: one that means
  * something else here is told as one that means nothing. */

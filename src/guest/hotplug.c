@@ -55,8 +55,8 @@ static int open_guest(struct chaos *chaos, uint32_t domid,
 static int take(struct chaos *chaos, struct chaos__slot *slot,
                 const struct chaos__hv_domain *domain, struct chaos_error *err)
 {
-    return chaos__registry_take(chaos->registry, slot, domain->handle,
-                                CHAOS__SLOT_CHANGING, err);
+    return chaos__registry_take(chaos->registry, slot, domain->domid,
+                                domain->handle, CHAOS__SLOT_CHANGING, err);
 }
 
 static int give_back(struct chaos *chaos, struct chaos__slot *slot,

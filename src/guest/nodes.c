@@ -242,7 +242,8 @@ int chaos__nodes_find(struct chaos__store *store, struct chaos__slot *slot,
         return rc;
     if (*name)
         memcpy(slot->name, name, sizeof(slot->name));
-    slot->is_published = *name && !*numbers[0];
+    if (*name && !*numbers[0])
+        slot->published_domid = slot->domid;
     if (!*numbers[0])
         return 0;
     slot->store_frame = strtoull(numbers[0], NULL, 10);
@@ -341,20 +342,20 @@ int chaos__nodes_put_aside(struct chaos__store *store,
                            const struct chaos__slot *slot,
                            struct chaos_error *err)
 {
-    const bool has_name = slot->store_frame || slot->is_published;
     const struct path home = path("/local/domain/%u", slot->domid);
     char uuid[CHAOS__UUID_TEXT_MAX];
     struct change change = { slot, queue_aside, uuid };
     int rc;
 
     chaos__uuid_format(slot->uuid, uuid);
-    chaos__store_remove(store, has_name ? path("%s/device", home.text).text
-                                        : home.text);
+    chaos__store_remove(store, chaos__has_name(slot)
+                                   ? path("%s/device", home.text).text
+                                   : home.text);
     if (slot->store_frame)
         chaos__store_remove(store, path("/libxl/%u/device", slot->domid).text);
     remove_model(store, slot);
     rc = chaos__store_run(store, err);
-    if (rc < 0 || !has_name)
+    if (rc < 0 || !chaos__has_name(slot))
         return rc;
     rc = chaos__store_transact(store, work, &change, err);
     return rc == CHAOS_ENOGUEST ? 0 : rc; /* another took its nodes away */

@@ -14,6 +14,18 @@
 /* The node in a domain's directory that says who made it. */
 #define CHAOS__NODE_MARK "toolstack"
 
+/* Whether XenStore has, or may have, the name of the slot's domain ... */
+static inline bool chaos__has_name(const struct chaos__slot *slot)
+{
+    return slot->store_frame || slot->published_domid == slot->domid;
+}
+
+/* ... or anything of it. */
+static inline bool chaos__has_nodes(const struct chaos__slot *slot)
+{
+    return slot->first_device || chaos__has_name(slot);
+}
+
 /* For a guest that speaks to XenStore: what needs nothing of its configuration
  * but the shell's part, and introducing it. */
 void chaos__nodes_make(struct chaos__store *store,

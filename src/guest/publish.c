@@ -11,28 +11,35 @@
 #include <string.h>
 
 static bool is_still(const struct chaos__slot *slot,
-                     const struct chaos__slot *was)
+                     const struct chaos__hv_domain *domain)
 {
-    return slot->state == CHAOS__SLOT_RUNNING && slot->domid == was->domid &&
-           memcmp(slot->uuid, was->uuid, sizeof(slot->uuid)) == 0;
+    return slot->state == CHAOS__SLOT_RUNNING && slot->domid == domain->domid &&
+           chaos__slot_is_of(slot, domain->handle);
 }
 
-/* Who ends the guest takes the name away if the slot says that it is there;
+/*
+ * Who ends the guest takes the name away if the slot says that it is there;
  * which it says first.  Whichever comes last then, writing or taking away, the
  * name goes: who has written it looks once more.  The slot may be another
- * guest's by then, so all is done by a copy of what it was. */
+ * domain's by then, that of the same guest after a restart for one; so all is
+ * done by a copy of what it was, and what it says is for this domid alone.
+ */
 static int publish(struct chaos *chaos, struct chaos__slot *slot,
-                   const uint8_t *uuid, struct chaos_error *err)
+                   const struct chaos__hv_domain *domain,
+                   struct chaos_error *err)
 {
-    const struct chaos__slot was = *slot;
+    struct chaos__slot was = { .domid = domain->domid };
+    uint32_t seen = __atomic_load_n(&slot->published_domid, __ATOMIC_SEQ_CST);
     int rc;
 
-    if (memcmp(was.uuid, uuid, sizeof(was.uuid)) != 0)
+    memcpy(was.name, slot->name, sizeof(was.name));
+    if (!is_still(slot, domain))
         return 0;
-    __atomic_store_n(&slot->is_published, 1, __ATOMIC_SEQ_CST);
+    __atomic_compare_exchange_n(&slot->published_domid, &seen, was.domid, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     chaos__nodes_publish(chaos->store, &was);
     rc = chaos__store_run(chaos->store, err);
-    if (rc < 0 || is_still(slot, &was))
+    if (rc < 0 || is_still(slot, domain))
         return rc;
     chaos__nodes_remove(chaos->store, &was);
     return chaos__store_run(chaos->store, err);
@@ -40,8 +47,8 @@ static int publish(struct chaos *chaos, struct chaos__slot *slot,
 
 static bool is_unpublished(const struct chaos__slot *slot)
 {
-    return slot->state == CHAOS__SLOT_RUNNING && !slot->store_frame &&
-           !slot->is_hidden && !slot->is_published;
+    return slot->state == CHAOS__SLOT_RUNNING && !slot->is_hidden &&
+           !chaos__has_name(slot);
 }
 
 int chaos_guest_unpublished(struct chaos *chaos, uint32_t domid)
@@ -63,5 +70,5 @@ int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
     if (rc < 0 || !is_unpublished(slot))
         return rc;
     rc = chaos__store_ready(chaos, err);
-    return rc < 0 ? rc : publish(chaos, slot, domain.handle, err);
+    return rc < 0 ? rc : publish(chaos, slot, &domain, err);
 }

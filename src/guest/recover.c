@@ -181,7 +181,8 @@ static int find_pages(struct chaos *chaos,
     if (config && config->mode == CHAOS__MODE_NOXS) {
         /* Its name may be there: whoever ends it takes it away then. */
         slot->is_hidden = config->is_hidden;
-        slot->is_published = !config->is_hidden;
+        if (!config->is_hidden)
+            slot->published_domid = slot->domid;
         return find_noxs_pages(chaos, domain, slot, err);
     }
     rc = chaos__store_ready(chaos, err);

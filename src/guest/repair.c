@@ -306,7 +306,7 @@ static int lingers(struct chaos *chaos, const struct chaos__slot *slot,
  * waited for. */
 static bool has_name_alone(const struct chaos__slot *slot)
 {
-    return slot->is_published && !slot->first_device;
+    return !slot->store_frame && !slot->first_device && chaos__has_name(slot);
 }
 
 /* Nothing of it is there any more, but what back ends have written late, and

@@ -10,6 +10,7 @@
 #include "guest.h"
 
 #include "build/pvh.h"
+#include "nodes.h"
 #include "uuid.h"
 
 #include <errno.h>
@@ -128,11 +129,11 @@ void chaos__dump_core(struct chaos *chaos, struct chaos__slot *slot,
 
 /* Ends it, after its core has been written if that is wanted. */
 static int end(struct chaos *chaos, struct chaos__slot *slot,
-               const uint8_t *uuid, bool with_core,
+               const struct chaos__hv_domain *domain, bool with_core,
                struct chaos_settled *settled, struct chaos_error *err)
 {
-    int rc = chaos__registry_take(chaos->registry, slot, uuid,
-                                  CHAOS__SLOT_DYING, err);
+    int rc = chaos__registry_take(chaos->registry, slot, domain->domid,
+                                  domain->handle, CHAOS__SLOT_DYING, err);
 
     if (rc < 0)
         return rc;
@@ -182,8 +183,8 @@ static int finish_aside(struct chaos *chaos, struct chaos__slot *slot,
 }
 
 static int put_aside(struct chaos *chaos, struct chaos__slot *slot,
-                     const uint8_t *uuid, struct chaos_settled *settled,
-                     struct chaos_error *err)
+                     const struct chaos__hv_domain *domain,
+                     struct chaos_settled *settled, struct chaos_error *err)
 {
     char name[CHAOS_NAME_MAX + 1], was[CHAOS_NAME_MAX + 1];
     uint8_t new_uuid[CHAOS__SLOT_UUID_SIZE];
@@ -196,8 +197,9 @@ static int put_aside(struct chaos *chaos, struct chaos__slot *slot,
     memcpy(was, slot->name, sizeof(was));
     for (n = 1; n <= NAMES_MAX; n++) {
         name_aside(was, n, name);
-        rc = chaos__registry_put_guest_aside(chaos->registry, slot, uuid, name,
-                                             new_uuid, err);
+        rc = chaos__registry_put_guest_aside(chaos->registry, slot,
+                                             domain->domid, domain->handle,
+                                             name, new_uuid, err);
         if (rc != CHAOS_EEXIST)
             break;
     }
@@ -231,7 +233,7 @@ static int read_config(struct chaos *chaos, const struct chaos__slot *slot,
 
 /* Writes down that the guest is to be created again. */
 static int make_due(struct chaos *chaos, const struct chaos_config *config,
-                    const struct chaos__slot *slot, const uint8_t *uuid,
+                    const struct chaos__hv_domain *domain,
                     struct chaos__slot **due_r, struct chaos_error *err)
 {
     uint8_t own_uuid[CHAOS__SLOT_UUID_SIZE];
@@ -249,9 +251,8 @@ static int make_due(struct chaos *chaos, const struct chaos_config *config,
         free(text);
         return rc;
     }
-    due->ended_domid = slot->domid;
-    due->is_published = slot->is_published;
-    memcpy(due->other_uuid, uuid, sizeof(due->other_uuid));
+    due->ended_domid = domain->domid;
+    memcpy(due->other_uuid, domain->handle, sizeof(due->other_uuid));
     rc = chaos__registry_keep_config(chaos->registry, due, text, err);
     if (rc == 0)
         rc = chaos__registry_set_state(chaos->registry, due, CHAOS__SLOT_DUE,
@@ -278,7 +279,7 @@ static int create_again(struct chaos *chaos, struct chaos_config *config,
         config->has_uuid = false;
     chaos->restarting++;
     rc = chaos__guest_create(chaos, config, 0, domid_r, err);
-    if (rc == 0 && due->is_published)
+    if (rc == 0)
         chaos_guest_publish(chaos, *domid_r, NULL);
     chaos->restarting--;
     chaos__registry_free(chaos->registry, due, NULL);
@@ -287,21 +288,21 @@ static int create_again(struct chaos *chaos, struct chaos_config *config,
 
 /* What can be seen to fail must not cost the old one. */
 static int try_restart(struct chaos *chaos, struct chaos__slot *slot,
-                       const uint8_t *uuid, enum chaos__action action,
-                       struct chaos_config *config,
+                       const struct chaos__hv_domain *domain,
+                       enum chaos__action action, struct chaos_config *config,
                        struct chaos_settled *settled, struct chaos_error *err)
 {
     struct chaos__slot *due = NULL;
     int rc = chaos_guest_check(chaos, config, err);
 
     if (rc == 0)
-        rc = make_due(chaos, config, slot, uuid, &due, err);
+        rc = make_due(chaos, config, domain, &due, err);
     if (rc < 0)
         return rc;
     if (action == CHAOS__ACTION_RENAME_RESTART)
-        rc = put_aside(chaos, slot, uuid, settled, err);
+        rc = put_aside(chaos, slot, domain, settled, err);
     else
-        rc = end(chaos, slot, uuid, action == CHAOS__ACTION_COREDUMP_RESTART,
+        rc = end(chaos, slot, domain, action == CHAOS__ACTION_COREDUMP_RESTART,
                  settled, err);
     if (rc < 0) {
         chaos__registry_free(chaos->registry, due, NULL);
@@ -311,15 +312,16 @@ static int try_restart(struct chaos *chaos, struct chaos__slot *slot,
 }
 
 static int restart(struct chaos *chaos, struct chaos__slot *slot,
-                   const uint8_t *uuid, enum chaos__action action,
-                   struct chaos_settled *settled, struct chaos_error *err)
+                   const struct chaos__hv_domain *domain,
+                   enum chaos__action action, struct chaos_settled *settled,
+                   struct chaos_error *err)
 {
     struct chaos_config *config;
     int rc = read_config(chaos, slot, &config, err);
 
     if (rc < 0)
         return rc;
-    rc = try_restart(chaos, slot, uuid, action, config, settled, err);
+    rc = try_restart(chaos, slot, domain, action, config, settled, err);
     if (rc < 0)
         chaos__fail_within(err, rc, "restarting %s", config->name);
     else
@@ -383,7 +385,6 @@ int chaos__guest_carry_out(struct chaos *chaos, struct chaos__slot *slot,
                            struct chaos_settled *settled_r,
                            struct chaos_error *err)
 {
-    const uint8_t *uuid = domain->handle;
     struct chaos_settled settled = { 0 };
     enum chaos__action action;
     int rc = 0;
@@ -398,7 +399,7 @@ int chaos__guest_carry_out(struct chaos *chaos, struct chaos__slot *slot,
     switch (action) {
     case CHAOS__ACTION_DESTROY:
     case CHAOS__ACTION_COREDUMP_DESTROY:
-        rc = end(chaos, slot, uuid, action == CHAOS__ACTION_COREDUMP_DESTROY,
+        rc = end(chaos, slot, domain, action == CHAOS__ACTION_COREDUMP_DESTROY,
                  &settled, err);
         if (rc == 0)
             settled.outcome = CHAOS_OUTCOME_DESTROYED;
@@ -406,7 +407,7 @@ int chaos__guest_carry_out(struct chaos *chaos, struct chaos__slot *slot,
     case CHAOS__ACTION_RESTART:
     case CHAOS__ACTION_COREDUMP_RESTART:
     case CHAOS__ACTION_RENAME_RESTART:
-        rc = restart(chaos, slot, uuid, action, &settled, err);
+        rc = restart(chaos, slot, domain, action, &settled, err);
         break;
     case CHAOS__ACTION_PRESERVE:
         rc = slot->is_aside ? finish_aside(chaos, slot, err) : 0;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x0031676572616863) /* "chareg1" */
-#define LAYOUT 5u
+#define LAYOUT 6u
 
 /* ----------------------------------------------------------------- opening */
 

@@ -257,16 +257,23 @@ int chaos__registry_set_state(struct chaos__registry *registry,
     return 0;
 }
 
+static bool is_still(const struct chaos__slot *slot, uint32_t domid,
+                     const uint8_t *uuid)
+{
+    return slot->domid == domid &&
+           memcmp(slot->uuid, uuid, sizeof(slot->uuid)) == 0;
+}
+
 int chaos__registry_take(struct chaos__registry *registry,
-                         struct chaos__slot *slot, const uint8_t *uuid,
-                         enum chaos__slot_state state, struct chaos_error *err)
+                         struct chaos__slot *slot, uint32_t domid,
+                         const uint8_t *uuid, enum chaos__slot_state state,
+                         struct chaos_error *err)
 {
     int rc = chaos__registry_lock(registry, err);
 
     if (rc < 0)
         return rc;
-    if (!chaos__slot_is_sound(slot) ||
-        memcmp(slot->uuid, uuid, sizeof(slot->uuid)) != 0 ||
+    if (!chaos__slot_is_sound(slot) || !is_still(slot, domid, uuid) ||
         (state == CHAOS__SLOT_CHANGING && slot->state == CHAOS__SLOT_SHELL))
         rc = chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
     else if (chaos__slot_in_flight(slot->state) ||
@@ -350,7 +357,7 @@ int chaos__registry_rename(struct chaos__registry *registry,
 }
 
 int chaos__registry_put_guest_aside(struct chaos__registry *registry,
-                                    struct chaos__slot *slot,
+                                    struct chaos__slot *slot, uint32_t domid,
                                     const uint8_t *uuid, const char *name,
                                     const uint8_t *new_uuid,
                                     struct chaos_error *err)
@@ -361,8 +368,7 @@ int chaos__registry_put_guest_aside(struct chaos__registry *registry,
     if (rc < 0)
         return rc;
     taken = chaos__find_name(registry, name);
-    if (slot->state != CHAOS__SLOT_RUNNING ||
-        memcmp(slot->uuid, uuid, sizeof(slot->uuid)) != 0) {
+    if (slot->state != CHAOS__SLOT_RUNNING || !is_still(slot, domid, uuid)) {
         rc = chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
     } else if (taken) {
         rc = fail_taken(taken, name, err);

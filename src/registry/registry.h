@@ -96,13 +96,15 @@ struct chaos__slot {
     uint32_t store_port;   /* xenstore guests: the guest's end */
     uint64_t store_frame;  /* xenstore guests; 0: it does not use XenStore */
     uint32_t is_hidden;    /* its name is not for XenStore ... */
-    uint32_t is_published; /* noxs guests: ... or is there, or soon will be */
-    uint32_t has_scripts;  /* programs are to be run when its devices go */
-    uint8_t on_watchdog;   /* enum chaos__action */
-    uint8_t is_aside;      /* it has ended, and is kept beside its successor */
-    uint8_t dumps;         /* DYING: how often its core may still be tried */
-    uint8_t tries;         /* DUE: how often that was tried */
-    uint32_t ended_domid;  /* DUE: of the domain that has ended */
+    /* noxs guests: ... or is there, or soon will be, for the domain with this
+     * domid; who notes that may be late, and the slot another domain's. */
+    uint32_t published_domid;
+    uint32_t has_scripts; /* programs are to be run when its devices go */
+    uint8_t on_watchdog;  /* enum chaos__action */
+    uint8_t is_aside;     /* it has ended, and is kept beside its successor */
+    uint8_t dumps;        /* DYING: how often its core may still be tried */
+    uint8_t tries;        /* DUE: how often that was tried */
+    uint32_t ended_domid; /* DUE: of the domain that has ended */
     /* DUE: that domain's UUID; while it is put aside: the one that it gets. */
     uint8_t other_uuid[CHAOS__SLOT_UUID_SIZE];
     uint32_t model; /* enum chaos__slot_model */
@@ -224,10 +226,12 @@ int chaos__registry_set_state(struct chaos__registry *registry,
 
 /* Makes a RUNNING slot or a SHELL ours, and DYING, or a RUNNING one CHANGING.
  * CHAOS_EBUSY when somebody works on it, CHAOS_ENOGUEST when it is no longer
- * that guest. */
+ * that domain's: a guest that is restarted keeps its UUID, and may keep its
+ * slot. */
 int chaos__registry_take(struct chaos__registry *registry,
-                         struct chaos__slot *slot, const uint8_t *uuid,
-                         enum chaos__slot_state state, struct chaos_error *err);
+                         struct chaos__slot *slot, uint32_t domid,
+                         const uint8_t *uuid, enum chaos__slot_state state,
+                         struct chaos_error *err);
 
 /* Gives up a slot in flight without finishing it: the next process will. */
 void chaos__registry_abandon(struct chaos__registry *registry,
@@ -246,10 +250,10 @@ int chaos__registry_rename(struct chaos__registry *registry,
  * Puts a running guest that has ended aside: it gets another name and UUID, so
  * that its successor can have those that it had.  The domain may still carry
  * the old UUID (has_shell_uuid).  CHAOS_EEXIST when the name is taken,
- * CHAOS_ENOGUEST when it is no longer that guest.
+ * CHAOS_ENOGUEST when it is no longer that domain's.
  */
 int chaos__registry_put_guest_aside(struct chaos__registry *registry,
-                                    struct chaos__slot *slot,
+                                    struct chaos__slot *slot, uint32_t domid,
                                     const uint8_t *uuid, const char *name,
                                     const uint8_t *new_uuid,
                                     struct chaos_error *err);

@@ -131,8 +131,8 @@ static void use_slot(struct chaos__slot *slot, unsigned n)
     snprintf(name, sizeof(name), "new%u", n);
     if (n % 3 == 0)
         chaos__registry_rename(registry, slot, name, NULL);
-    else if (chaos__registry_take(registry, slot, uuid, CHAOS__SLOT_DYING,
-                                  NULL) == 0)
+    else if (chaos__registry_take(registry, slot, slot->domid, uuid,
+                                  CHAOS__SLOT_DYING, NULL) == 0)
         chaos__registry_free(registry, slot, NULL);
 }
 

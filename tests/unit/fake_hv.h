@@ -110,6 +110,9 @@ void fake_hv_fail_next(enum fake_hv_call call, int code);
 /* There is no Xen to open. */
 void fake_hv_set_absent(bool absent);
 
+/* Once, before the next call of this function: what others do meanwhile. */
+void fake_hv_before(enum fake_hv_call call, void (*meanwhile)(void));
+
 enum fake_hv_death {
     FAKE_HV_BEFORE, /* its n-th call */
     FAKE_HV_DURING, /* a destroy has begun, a populate is half done */

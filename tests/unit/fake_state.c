@@ -132,11 +132,22 @@ static void die(void)
         pause();
 }
 
+static void let_others(enum fake_hv_call call)
+{
+    void (*meanwhile)(void) = fake_state ? fake_state->meanwhile[call] : NULL;
+
+    if (!meanwhile)
+        return;
+    fake_state->meanwhile[call] = NULL;
+    meanwhile();
+}
+
 int fake_enter(struct fake_call *this_call, enum fake_hv_call call,
                struct chaos_error *err)
 {
     int code;
 
+    let_others(call);
     *this_call = (struct fake_call){ .call = call };
     fake_lock();
     fake_state->counts[call]++;
@@ -191,6 +202,13 @@ void fake_hv_fail_next(enum fake_hv_call call, int code)
 {
     fake_lock();
     fake_state->fail_next[call] = code;
+    fake_unlock();
+}
+
+void fake_hv_before(enum fake_hv_call call, void (*meanwhile)(void))
+{
+    fake_lock();
+    fake_state->meanwhile[call] = meanwhile;
     fake_unlock();
 }
 

@@ -81,6 +81,7 @@ struct fake_state {
     unsigned fail_at, fail_from;
     int fail_code;
     int fail_next[FAKE_HV_CALL_COUNT];
+    void (*meanwhile[FAKE_HV_CALL_COUNT])(void);
     unsigned die_at;
     enum fake_hv_death die_when;
     int die_pid;

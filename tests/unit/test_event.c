@@ -106,8 +106,9 @@ static void tells_when_a_change_is_over(void **state)
     assert_false(next_event(&event, 300));
     assert_int_equal(chaos__registry_open(world->run_dir, &registry, NULL), 0);
     slot = chaos__registry_by_name(registry, "web");
-    assert_int_equal(chaos__registry_take(registry, slot, slot->uuid,
-                                          CHAOS__SLOT_CHANGING, NULL),
+    assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
+                                          slot->uuid, CHAOS__SLOT_CHANGING,
+                                          NULL),
                      0);
     fake_hv_shut_down(domid, CHAOS__SHUTDOWN_POWEROFF);
     fake_store_release_domain();

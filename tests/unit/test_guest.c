@@ -1135,8 +1135,9 @@ static struct chaos__registry *work_on(struct support_world *world,
     assert_int_equal(chaos__registry_open(world->run_dir, &registry, &err), 0);
     slot = chaos__registry_by_name(registry, name);
     assert_non_null(slot);
-    assert_int_equal(chaos__registry_take(registry, slot, slot->uuid,
-                                          CHAOS__SLOT_CLAIMED, &err),
+    assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
+                                          slot->uuid, CHAOS__SLOT_CLAIMED,
+                                          &err),
                      0);
     return registry;
 }

@@ -547,8 +547,8 @@ static void one_at_a_time(void **state)
     make_guest();
     must(chaos__registry_open(world->run_dir, &registry, &err));
     slot = chaos__registry_by_name(registry, "web");
-    must(chaos__registry_take(registry, slot, slot->uuid, CHAOS__SLOT_CHANGING,
-                              &err));
+    must(chaos__registry_take(registry, slot, slot->domid, slot->uuid,
+                              CHAOS__SLOT_CHANGING, &err));
     /* Who only looks finds it as ever. */
     must(chaos_guest_find(world->chaos, "web", &found, &err));
     must(chaos_guest_list(world->chaos, &list, &count, &err));

@@ -250,20 +250,23 @@ static void test_the_living_keep_theirs(void **state)
     assert_null(chaos__registry_next_orphan(other));
     seen = chaos__registry_by_name(other, "guest-1");
     assert_non_null(seen);
-    assert_int_equal(
-        chaos__registry_take(other, seen, uuid_of(1), CHAOS__SLOT_DYING, &err),
-        CHAOS_EBUSY);
+    assert_int_equal(chaos__registry_take(other, seen, seen->domid, uuid_of(1),
+                                          CHAOS__SLOT_DYING, &err),
+                     CHAOS_EBUSY);
     assert_int_equal(
         chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
         0);
-    assert_int_equal(
-        chaos__registry_take(other, seen, uuid_of(2), CHAOS__SLOT_DYING, &err),
-        CHAOS_ENOGUEST);
-    assert_int_equal(
-        chaos__registry_take(other, seen, uuid_of(1), CHAOS__SLOT_DYING, &err),
-        0);
-    assert_int_equal(chaos__registry_take(registry, slot, uuid_of(1),
+    assert_int_equal(chaos__registry_take(other, seen, seen->domid, uuid_of(2),
                                           CHAOS__SLOT_DYING, &err),
+                     CHAOS_ENOGUEST);
+    assert_int_equal(chaos__registry_take(other, seen, 7, uuid_of(1),
+                                          CHAOS__SLOT_DYING, &err),
+                     CHAOS_ENOGUEST);
+    assert_int_equal(chaos__registry_take(other, seen, seen->domid, uuid_of(1),
+                                          CHAOS__SLOT_DYING, &err),
+                     0);
+    assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
+                                          uuid_of(1), CHAOS__SLOT_DYING, &err),
                      CHAOS_EBUSY);
     chaos__registry_close(other);
 }
@@ -307,7 +310,8 @@ static void test_rebuild(void **state)
                          0);
     }
     for (i = 0; i < 100; i += 3) {
-        assert_int_equal(chaos__registry_take(registry, slots[i], uuid_of(i),
+        assert_int_equal(chaos__registry_take(registry, slots[i],
+                                              slots[i]->domid, uuid_of(i),
                                               CHAOS__SLOT_DYING, &err),
                          0);
         assert_int_equal(chaos__registry_free(registry, slots[i], &err), 0);
@@ -616,12 +620,13 @@ static void test_changing(void **state)
     assert_int_equal(
         chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
         0);
-    assert_int_equal(chaos__registry_take(registry, slot, uuid_of(1),
-                                          CHAOS__SLOT_CHANGING, &err),
+    assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
+                                          uuid_of(1), CHAOS__SLOT_CHANGING,
+                                          &err),
                      0);
     assert_int_equal(
         chaos__registry_take(second, chaos__registry_by_name(second, "guest-1"),
-                             uuid_of(1), CHAOS__SLOT_DYING, &err),
+                             slot->domid, uuid_of(1), CHAOS__SLOT_DYING, &err),
         CHAOS_EBUSY);
     assert_null(chaos__registry_next_orphan(second));
     chaos__registry_abandon(registry, slot);

@@ -95,8 +95,8 @@ static int change_free(struct chaos__registry *registry)
 {
     struct chaos__slot *slot = chaos__registry_by_name(registry, "b");
 
-    if (chaos__registry_take(registry, slot, slot->uuid, CHAOS__SLOT_DYING,
-                             NULL) < 0)
+    if (chaos__registry_take(registry, slot, slot->domid, slot->uuid,
+                             CHAOS__SLOT_DYING, NULL) < 0)
         return 1;
     return -chaos__registry_free(registry, slot, NULL);
 }
@@ -247,8 +247,8 @@ static int change_attach(struct chaos__registry *registry)
     struct chaos__device wanted = disk_of(DEVICES + 1), *added;
 
     wanted.change = CHAOS__CHANGE_COMING;
-    if (chaos__registry_take(registry, slot, slot->uuid, CHAOS__SLOT_CHANGING,
-                             NULL) < 0 ||
+    if (chaos__registry_take(registry, slot, slot->domid, slot->uuid,
+                             CHAOS__SLOT_CHANGING, NULL) < 0 ||
         chaos__registry_add_device(registry, slot, &wanted, &added, NULL) < 0 ||
         chaos__registry_replace_config(registry, slot, "more text", NULL) < 0)
         return 1;
@@ -262,8 +262,8 @@ static int change_detach(struct chaos__registry *registry)
     struct chaos__slot *slot = chaos__registry_by_name(registry, "b");
     struct chaos__device *gone = find_disk(registry, slot, 2);
 
-    if (chaos__registry_take(registry, slot, slot->uuid, CHAOS__SLOT_CHANGING,
-                             NULL) < 0)
+    if (chaos__registry_take(registry, slot, slot->domid, slot->uuid,
+                             CHAOS__SLOT_CHANGING, NULL) < 0)
         return 1;
     gone->change = CHAOS__CHANGE_FORCED;
     if (chaos__registry_drop_device(registry, slot, gone, NULL) < 0)
@@ -354,8 +354,8 @@ static void make_registry(const struct change *change)
     assert_true(run_slot(registry, "b", 6));
     assert_true(run_slot(registry, "c", 7));
     slot = chaos__registry_by_name(registry, "a"); /* leaves a free slot */
-    assert_int_equal(chaos__registry_take(registry, slot, slot->uuid,
-                                          CHAOS__SLOT_DYING, NULL),
+    assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
+                                          slot->uuid, CHAOS__SLOT_DYING, NULL),
                      0);
     assert_int_equal(chaos__registry_free(registry, slot, NULL), 0);
     if (change->pools) {

@@ -432,13 +432,13 @@ static void use_slot(struct chaos__registry *registry, struct chaos__slot *slot,
     memcpy(uuid, slot->uuid, sizeof(uuid));
     switch ((round + chaos__registry_number(registry, slot)) % 5) {
     case 0:
-        if (chaos__registry_take(registry, slot, uuid, CHAOS__SLOT_DYING,
-                                 &err) == 0)
+        if (chaos__registry_take(registry, slot, slot->domid, uuid,
+                                 CHAOS__SLOT_DYING, &err) == 0)
             chaos__registry_free(registry, slot, &err);
         break;
     case 1:
-        if (chaos__registry_take(registry, slot, uuid, CHAOS__SLOT_DYING,
-                                 &err) == 0)
+        if (chaos__registry_take(registry, slot, slot->domid, uuid,
+                                 CHAOS__SLOT_DYING, &err) == 0)
             chaos__registry_set_state(registry, slot, CHAOS__SLOT_LINGERING,
                                       &err);
         break;
@@ -588,8 +588,8 @@ static void test_lists_that_lead_elsewhere(void **state)
     registry->map->devices[guest->first_device].next = guest->first_device;
     while ((device = chaos__registry_next_device(registry, guest, device)))
         assert_true(count++ < 10);
-    assert_int_equal(chaos__registry_take(registry, guest, guest->uuid,
-                                          CHAOS__SLOT_DYING, &err),
+    assert_int_equal(chaos__registry_take(registry, guest, guest->domid,
+                                          guest->uuid, CHAOS__SLOT_DYING, &err),
                      0);
     assert_int_equal(chaos__registry_free(registry, guest, &err), 0);
     assert_int_equal(reserve(registry, 1, &slot), 0);

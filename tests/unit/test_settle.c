@@ -8,6 +8,7 @@
 #include "registry/pools.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -470,6 +471,108 @@ static void gives_up(void **state)
     assert_int_equal(support_count_slots(world), 0);
 }
 
+/* ------------------------------------------------ while another restarts it */
+
+static uint32_t ended, restarted;
+
+static void restart_meanwhile(void)
+{
+    struct chaos_settled settled;
+
+    assert_settles(ended, &settled);
+    assert_int_equal(settled.outcome, CHAOS_OUTCOME_RESTARTED);
+    restarted = settled.domid;
+}
+
+/* Does `what` in a context that is restarted under its hands before `call`:
+ * what comes after that has the same name, UUID and slot. */
+static int do_late(int (*what)(struct chaos *chaos), enum fake_hv_call call,
+                   void (*meanwhile)(void))
+{
+    struct chaos *late = support_open(world);
+    int rc;
+
+    ended = crash("guest", "restart", vif_and_vbd);
+    fake_hv_before(call, meanwhile);
+    rc = what(late);
+    chaos_close(late);
+    assert_int_not_equal(restarted, ended);
+    return rc;
+}
+
+static void assert_untouched(void)
+{
+    uint32_t domid;
+
+    assert_int_equal(chaos_guest_find(world->chaos, "guest", &domid, NULL), 0);
+    assert_int_equal(domid, restarted);
+    assert_node(restarted, "device/vbd/51712/backend-id", "0");
+    assert_node(restarted, "name", "guest");
+}
+
+static int publish(struct chaos *chaos)
+{
+    return chaos_guest_publish(chaos, ended, NULL);
+}
+
+static void be_killed(void)
+{
+    raise(SIGKILL);
+}
+
+static int connect_and_die(void *unused)
+{
+    (void)unused;
+    fake_hv_before(FAKE_HV_JOIN, be_killed);
+    return chaos_guest_settle(support_open(world), ended, NULL, NULL);
+}
+
+/* Its devices are there, and it is not. */
+static void half_restart_meanwhile(void)
+{
+    restarted = ended + 1;
+    assert_int_equal(support_in_child(connect_and_die, NULL), -1);
+}
+
+static void publishes_late(void **state)
+{
+    char path[64];
+
+    (void)state;
+    assert_int_equal(
+        do_late(publish, FAKE_HV_STORE_OPEN, half_restart_meanwhile), 0);
+    assert_node(restarted, "device/vbd/51712/backend-id", "0");
+    snprintf(path, sizeof(path), "/local/domain/%u", ended);
+    assert_false(fake_store_look(path, path, sizeof(path)));
+}
+
+static int restart(struct chaos *chaos)
+{
+    return chaos_guest_settle(chaos, ended, NULL, NULL);
+}
+
+static void restarts_late(void **state)
+{
+    (void)state;
+    assert_int_equal(do_late(restart, FAKE_HV_BRIDGE, restart_meanwhile),
+                     CHAOS_ENOGUEST);
+    assert_untouched();
+}
+
+static int unpause(struct chaos *chaos)
+{
+    return chaos_guest_unpause(chaos, ended, NULL);
+}
+
+/* Its domain has gone, which must not be taken for the guest's end. */
+static void looks_late(void **state)
+{
+    (void)state;
+    assert_int_equal(do_late(unpause, FAKE_HV_DOMAIN_INFO, restart_meanwhile),
+                     CHAOS_ENOGUEST);
+    assert_untouched();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -488,6 +591,9 @@ int main(void)
         TEST(fails_anywhere),
         TEST(dies_anywhere),
         TEST(gives_up),
+        TEST(publishes_late),
+        TEST(restarts_late),
+        TEST(looks_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -747,7 +747,7 @@ static void a_published_name_is_recovered(void **state)
     assert_int_equal(count, 1);
     free(list);
     assert_int_equal(support_slot(world, "web").domid, domid);
-    assert_int_equal(support_slot(world, "web").is_published, 1);
+    assert_int_equal(support_slot(world, "web").published_domid, domid);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

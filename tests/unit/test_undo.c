@@ -84,6 +84,15 @@ static int destroy(struct chaos *chaos, struct chaos_error *err)
     return chaos_guest_destroy(chaos, domid, err);
 }
 
+/* As the child that a command leaves: a name in XenStore goes after the guest.
+ */
+static int sweep(struct chaos *chaos, struct chaos_error *err)
+{
+    (void)err;
+    chaos_guest_sweep(chaos, 1000);
+    return 0;
+}
+
 static int shut_down(struct chaos *chaos, struct chaos_error *err)
 {
     return chaos_guest_shutdown(chaos, domid, CHAOS_END_POWEROFF, err);
@@ -244,6 +253,7 @@ static void assert_whole_or_gone(unsigned n, const char *how)
         support_must(world, shut_down);
         support_must(world, open_console);
         support_must(world, destroy);
+        support_must(world, sweep);
     }
     assert_nothing_left(n, how);
 }
