@@ -278,13 +278,14 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
                      enum chaos_guest_end *end_r, struct chaos_error *err);
 
 /*
- * Writes the name of a noxs guest to XenStore, where xl looks for it; it goes
- * with the guest.  Does nothing for a guest whose name is there, or that is not
- * to be seen (xl_visible=0).  A create does not do this: the guest can do
- * without, and need not wait for it.  What chaos restarts it publishes, too.
- * Fails also when XenStore does.  chaos_guest_unpublished() tells whether there
- * is something to do: 1 or 0, from the registry alone, once another call has
- * opened it.
+ * Writes to XenStore what others look for there, xl above all, and what goes
+ * with the guest: the name of a noxs guest, unless that is not to be seen
+ * (xl_visible=0); of a guest that uses XenStore, what tools alone read of it
+ * and of its devices (docs/xenstore.md).  Does nothing when that is there.  A
+ * create does not do this: the guest can do without, and need not wait for it.
+ * What chaos restarts it publishes, too.  Fails also when XenStore does.
+ * chaos_guest_unpublished() tells whether there is something to do: 1 or 0,
+ * from the registry alone, once another call has opened it.
  */
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);

@@ -365,6 +365,22 @@ void chaos__devices_dress(struct chaos__store *store, uint32_t domid,
         chaos__end_dress(store, &ends[i]);
 }
 
+int chaos__devices_tell(struct chaos__store *store, uint32_t domid,
+                        struct chaos__devices *devices, struct chaos_error *err)
+{
+    struct chaos__end ends[CHAOS__ENDS_MAX];
+    unsigned i, count = chaos__ends(devices, domid, false, ends);
+    int rc;
+
+    for (i = 0; i < count; i++)
+        ask_states(store, &ends[i]);
+    rc = chaos__store_run(store, err);
+    for (i = 0; rc == 0 && i < count; i++)
+        if (*ends[i].state)
+            chaos__end_tell(store, &ends[i]);
+    return rc;
+}
+
 void chaos__devices_ask_state(struct chaos__store *store, uint32_t domid,
                               bool is_net, uint32_t id, char *state,
                               size_t size)

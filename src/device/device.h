@@ -190,9 +190,15 @@ int chaos__devices_bind(struct chaos__devices *devices,
                         struct chaos_error *err);
 
 /* Queues what XenStore says of the devices of a guest that connects to them by
- * itself: their addresses and files. */
+ * itself: their addresses. */
 void chaos__devices_dress(struct chaos__store *store, uint32_t domid,
                           struct chaos__devices *devices);
+
+/* Queues what only dom0's tools read of such a guest's devices, of those that
+ * have a back end.  In a transaction: it must not bring back one that goes. */
+int chaos__devices_tell(struct chaos__store *store, uint32_t domid,
+                        struct chaos__devices *devices,
+                        struct chaos_error *err);
 
 /* The name of the interface in dom0. */
 void chaos__net_interface(const struct chaos__vif *vif, uint32_t domid,

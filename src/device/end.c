@@ -194,6 +194,109 @@ static void write_noxs(struct chaos__store *store, const struct chaos__end *end)
 
 /* ------------------------------------- for guests that speak to XenStore */
 
+/* The front end's directory is the guest's, the back end's is for it to read,
+ * and what is made in them is as they are. */
+static void write_stock_common(struct chaos__store *store,
+                               const struct chaos__end *end)
+{
+    chaos__store_make(store, end->front);
+    chaos__store_allow(store, end->front, end->domid, 0);
+    chaos__store_set(store, end->front, "backend", end->back);
+    chaos__store_set_number(store, end->front, "backend-id", 0);
+    if (!end->p9)
+        chaos__store_set_number(store, end->front, "trusted", 1);
+
+    chaos__store_make(store, end->back);
+    chaos__store_allow(store, end->back, 0, end->domid);
+    chaos__store_set(store, end->back, "frontend", end->front);
+    chaos__store_set_number(store, end->back, "frontend-id", end->domid);
+    chaos__store_set_number(store, end->back, "online", 1);
+}
+
+static void set_macs(struct chaos__store *store, const struct chaos__end *end)
+{
+    set_mac(store, end, end->front);
+    set_mac(store, end, end->back);
+}
+
+static const char *vif_script(const struct chaos__end *end)
+{
+    return *end->vif->script ? end->vif->script : CHAOS__SCRIPT_VIF;
+}
+
+static void write_stock_vif(struct chaos__store *store,
+                            const struct chaos__end *end)
+{
+    set_macs(store, end);
+    chaos__store_set_number(store, end->front, "handle", end->id);
+    chaos__store_set_number(store, end->front, "mtu", end->net->mtu);
+    chaos__store_allow_node(store, end->front, "mtu", 0, end->domid);
+    chaos__store_set_number(store, end->back, "handle", end->id);
+    chaos__store_set(store, end->back, "script", vif_script(end));
+    set_rate(store, end, end->back);
+    set_plugged(store, end);
+}
+
+/* What blkback reads. */
+static void set_disk(struct chaos__store *store, const struct chaos__end *end,
+                     const char *directory)
+{
+    const struct chaos__disk *disk = end->disk;
+
+    chaos__store_set(store, directory, "dev", disk->vdev);
+    chaos__store_set(store, directory, "mode", mode(disk));
+    chaos__store_set(store, directory, "device-type", device_type(disk));
+    chaos__store_set_number(store, directory, "discard-enable",
+                            disk->access != CHAOS__DISK_READ_ONLY);
+}
+
+static void write_stock_vbd(struct chaos__store *store,
+                            const struct chaos__end *end)
+{
+    chaos__store_set_number(store, end->front, "virtual-device", end->id);
+    chaos__store_set(store, end->front, "device-type", device_type(end->disk));
+    set_disk(store, end, end->back);
+    if (*end->disk->script)
+        return;
+    set_physical_device(store, end);
+    set_plugged(store, end);
+}
+
+static void set_p9(struct chaos__store *store, const struct chaos__end *end,
+                   const char *directory)
+{
+    chaos__store_set(store, directory, "path", end->p9_path);
+    chaos__store_set(store, directory, "security_model",
+                     end->p9->security_model);
+}
+
+static void write_p9(struct chaos__store *store, const struct chaos__end *end)
+{
+    chaos__store_set(store, end->front, "tag", end->p9->tag);
+    set_p9(store, end, end->back);
+}
+
+static void write_stock(struct chaos__store *store,
+                        const struct chaos__end *end)
+{
+    write_stock_common(store, end);
+    if (end->net)
+        write_stock_vif(store, end);
+    else if (end->block)
+        write_stock_vbd(store, end);
+    else
+        write_p9(store, end);
+    chaos__end_write_front_state(store, end, CHAOS__END_INITIALISING);
+}
+
+void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end)
+{
+    if (end->net)
+        set_macs(store, end);
+}
+
+/* ------------------------------------------------------- for tools alone */
+
 /* xl keeps a copy of what it writes for the back end, and trusts that alone. */
 static void set_both(struct chaos__store *store, const struct chaos__end *end,
                      const char *node, const char *value)
@@ -210,27 +313,7 @@ static void set_both_number(struct chaos__store *store,
     chaos__store_set_number(store, end->libxl, node, value);
 }
 
-/* The front end's directory is the guest's, the back end's is for it to read,
- * and what is made in them is as they are. */
-static void write_stock_common(struct chaos__store *store,
-                               const struct chaos__end *end)
-{
-    chaos__store_make(store, end->front);
-    chaos__store_allow(store, end->front, end->domid, 0);
-    chaos__store_set(store, end->front, "backend", end->back);
-    chaos__store_set_number(store, end->front, "backend-id", 0);
-    if (!end->p9)
-        chaos__store_set_number(store, end->front, "trusted", 1);
-
-    chaos__store_make(store, end->back);
-    chaos__store_allow(store, end->back, 0, end->domid);
-    chaos__store_set(store, end->libxl, "backend", end->back);
-    set_both(store, end, "frontend", end->front);
-    set_both_number(store, end, "frontend-id", end->domid);
-    set_both_number(store, end, "online", 1);
-}
-
-static void set_ip(struct chaos__store *store, const struct chaos__end *end)
+static void tell_ip(struct chaos__store *store, const struct chaos__end *end)
 {
     const uint8_t *ip = end->vif->ipv4;
     char text[16];
@@ -241,106 +324,74 @@ static void set_ip(struct chaos__store *store, const struct chaos__end *end)
     set_both(store, end, "ip", text);
 }
 
-static void set_macs(struct chaos__store *store, const struct chaos__end *end)
+static void tell_vif(struct chaos__store *store, const struct chaos__end *end)
 {
-    set_mac(store, end, end->front);
-    set_mac(store, end, end->back);
     set_mac(store, end, end->libxl);
-}
-
-static void write_stock_vif(struct chaos__store *store,
-                            const struct chaos__end *end)
-{
-    set_macs(store, end);
-    chaos__store_set_number(store, end->front, "handle", end->id);
-    chaos__store_set_access(store, end->front, "mtu", 0, end->domid);
-    chaos__store_set_number(store, end->front, "mtu", end->net->mtu);
-    set_both_number(store, end, "handle", end->id);
+    chaos__store_set_number(store, end->libxl, "handle", end->id);
+    chaos__store_set(store, end->libxl, "script", vif_script(end));
     set_both(store, end, "bridge", end->vif->bridge);
-    set_both(store, end, "script",
-             *end->vif->script ? end->vif->script : CHAOS__SCRIPT_VIF);
     set_both(store, end, "type", "vif");
     if (*end->vif->name)
         set_both(store, end, "vifname", end->vif->name);
     if (end->vif->mtu) /* a script goes by it */
         set_both_number(store, end, "mtu", end->vif->mtu);
-    set_ip(store, end);
-    set_rate(store, end, end->back);
+    tell_ip(store, end);
     set_rate(store, end, end->libxl);
-    set_plugged(store, end);
     chaos__store_set(store, end->libxl, "hotplug-status", "");
 }
 
-static void set_params(struct chaos__store *store, const struct chaos__end *end)
+/* Where the disk is, which a script finds out. */
+static void tell_path(struct chaos__store *store, const struct chaos__end *end)
 {
-    set_both(store, end, "params", end->disk->target ? end->disk->target : "");
-}
-
-static void write_stock_vbd(struct chaos__store *store,
-                            const struct chaos__end *end)
-{
-    const struct chaos__disk *disk = end->disk;
-    const bool is_file = end->block->host.is_file;
+    const int loop = end->block->host.loop;
     char node[32];
 
-    chaos__store_set_number(store, end->front, "virtual-device", end->id);
-    chaos__store_set(store, end->front, "device-type", device_type(disk));
+    snprintf(node, sizeof(node), "/dev/loop%d", loop);
+    if (loop != CHAOS__LOOP_NONE)
+        chaos__store_set(store, end->back, "node", node);
+    chaos__store_set(store, end->back, "physical-device-path",
+                     loop != CHAOS__LOOP_NONE ? node : end->disk->target);
+}
+
+static void tell_vbd(struct chaos__store *store, const struct chaos__end *end)
+{
+    const struct chaos__disk *disk = end->disk;
+
+    set_disk(store, end, end->libxl);
     set_both_number(store, end, "bootable", 1);
-    set_both(store, end, "dev", disk->vdev);
     set_both(store, end, "type", "phy");
-    set_both(store, end, "mode", mode(disk));
-    set_both(store, end, "device-type", device_type(disk));
-    set_both_number(store, end, "discard-enable",
-                    disk->access != CHAOS__DISK_READ_ONLY);
     set_both_number(store, end, "removable", disk->is_cdrom);
     set_both(store, end, "script",
              *disk->script ? disk->script : CHAOS__SCRIPT_VBD);
     set_both(store, end, "specification", "xen");
-    set_params(store, end);
-    if (*disk->script)
-        return;
-    snprintf(node, sizeof(node), "/dev/loop%d", end->block->host.loop);
-    if (is_file)
-        chaos__store_set(store, end->back, "node", node);
-    chaos__store_set(store, end->back, "physical-device-path",
-                     is_file ? node : disk->target);
-    set_physical_device(store, end);
-    set_plugged(store, end);
+    set_both(store, end, "params", disk->target ? disk->target : "");
+    if (!*disk->script)
+        tell_path(store, end);
 }
 
-static void write_p9(struct chaos__store *store, const struct chaos__end *end)
+void chaos__end_tell(struct chaos__store *store, const struct chaos__end *end)
 {
-    chaos__store_set(store, end->front, "tag", end->p9->tag);
-    set_both(store, end, "path", end->p9_path);
-    set_both(store, end, "security_model", end->p9->security_model);
-}
-
-static void write_stock(struct chaos__store *store,
-                        const struct chaos__end *end)
-{
-    write_stock_common(store, end);
+    chaos__store_set(store, end->libxl, "backend", end->back);
+    chaos__store_set(store, end->libxl, "frontend", end->front);
+    chaos__store_set_number(store, end->libxl, "frontend-id", end->domid);
+    chaos__store_set_number(store, end->libxl, "online", 1);
     if (end->net)
-        write_stock_vif(store, end);
+        tell_vif(store, end);
     else if (end->block)
-        write_stock_vbd(store, end);
+        tell_vbd(store, end);
     else
-        write_p9(store, end);
-    chaos__end_write_front_state(store, end, CHAOS__END_INITIALISING);
+        set_p9(store, end, end->libxl);
     chaos__store_set_number(store, end->libxl, "state",
                             CHAOS__END_INITIALISING);
 }
 
-void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end)
-{
-    if (end->net) {
-        set_macs(store, end);
-        set_ip(store, end);
-    } else if (end->block) {
-        set_params(store, end);
-    }
-}
-
 /* ---------------------------------------------------------------- either */
+
+/* A script is a tool, too; and who attaches a device waits for it anyway. */
+static bool is_told_at_once(const struct chaos__end *end)
+{
+    return *chaos__end_script(end) || end->p9 || end->guest_runs;
+}
 
 void chaos__end_write(struct chaos__store *store, const struct chaos__end *end)
 {
@@ -348,6 +399,8 @@ void chaos__end_write(struct chaos__store *store, const struct chaos__end *end)
         write_noxs(store, end);
     else
         write_stock(store, end);
+    if (!end->noxs && is_told_at_once(end))
+        chaos__end_tell(store, end);
     chaos__store_set_number(store, end->back, "state", CHAOS__END_INITIALISING);
 }
 

@@ -62,17 +62,20 @@ unsigned chaos__ends(struct chaos__devices *devices, uint32_t domid,
 /*
  * Queues the nodes of both ends.  The front end's come first and the back
  * end's `state` comes last: it is what makes the kernel look at the rest.
- * There are no more than the kernel's drivers read and xl's tools show,
- * because dom0's kernel asks about each node that changes there.
+ * There are no more than the drivers read, because dom0's kernel asks about
+ * each node that changes there; where tools are needed at once, or the guest
+ * runs already, theirs as well.
  */
 void chaos__end_write(struct chaos__store *store, const struct chaos__end *end);
 /* Queues one node of the front end. */
 void chaos__end_write_front_state(struct chaos__store *store,
                                   const struct chaos__end *end,
                                   enum chaos__end_state state);
-/* Queues the nodes that a shell's device has had otherwise, or not at all: its
- * addresses, its disk. */
+/* Queues the nodes that a shell's device has had otherwise: its address. */
 void chaos__end_dress(struct chaos__store *store, const struct chaos__end *end);
+/* Queues the nodes that nobody but dom0's tools reads, xl and scripts; of a
+ * guest that speaks to XenStore. */
+void chaos__end_tell(struct chaos__store *store, const struct chaos__end *end);
 /* The script of the user's own that its configuration names, or "". */
 const char *chaos__end_script(const struct chaos__end *end);
 /* Queues telling the back end that what scripts do has been done. */

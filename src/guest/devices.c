@@ -204,6 +204,24 @@ bool chaos__devices_restore(struct chaos__registry *registry,
     return nets == devices->net_count && blocks == devices->block_count;
 }
 
+bool chaos__devices_of(struct chaos__registry *registry,
+                       const struct chaos__slot *slot,
+                       const struct chaos_config *config,
+                       struct chaos__devices *devices)
+{
+    unsigned i;
+
+    *devices = (struct chaos__devices){ .config = config,
+                                        .net_count = config->vif_count,
+                                        .block_count = config->disk_count };
+    if (!chaos__devices_restore(registry, slot, devices))
+        return false;
+    devices->of_shell = false;
+    for (i = 0; i < devices->block_count; i++)
+        devices->blocks[i].is_deferred = false;
+    return true;
+}
+
 void chaos__devices_note_deferred(struct chaos__registry *registry,
                                   const struct chaos__slot *slot,
                                   const struct chaos__devices *devices)

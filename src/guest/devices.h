@@ -25,6 +25,13 @@ bool chaos__devices_restore(struct chaos__registry *registry,
                             const struct chaos__slot *slot,
                             struct chaos__devices *devices);
 
+/* The devices of a guest that runs, as its configuration and the records have
+ * them; nothing is open.  False when they differ: one is coming, or goes. */
+bool chaos__devices_of(struct chaos__registry *registry,
+                       const struct chaos__slot *slot,
+                       const struct chaos_config *config,
+                       struct chaos__devices *devices);
+
 /* Records what the disks that were deferred have got since. */
 void chaos__devices_note_deferred(struct chaos__registry *registry,
                                   const struct chaos__slot *slot,

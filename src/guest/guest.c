@@ -509,5 +509,7 @@ int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
     if (rc < 0 || !chaos__has_name(slot))
         return rc;
     rc = chaos__store_ready(chaos, err);
+    if (rc == 0 && slot->store_frame)
+        rc = chaos__guest_publish(chaos, slot, &domain, err);
     return rc < 0 ? rc : chaos__nodes_rename(chaos->store, slot, err);
 }

@@ -129,6 +129,12 @@ int chaos__read_kept(struct chaos *chaos, const struct chaos__slot *slot,
                      const char *name, struct chaos_config **config_r,
                      struct chaos_error *err);
 
+/* Writes what XenStore has of a guest for others, unless that is there: see
+ * chaos_guest_publish(). */
+int chaos__guest_publish(struct chaos *chaos, struct chaos__slot *slot,
+                         const struct chaos__hv_domain *domain,
+                         struct chaos_error *err);
+
 /* Ends a guest that exists: DYING, destroyed, LINGERING or free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
                      const struct chaos__hv_domain *domain,

@@ -49,7 +49,8 @@ static int open_guest(struct chaos *chaos, uint32_t domid,
         rc = chaos__fail(err, CHAOS_EFAILED,
                          "guest %s has ended: no device comes to it or goes",
                          (*slot_r)->name);
-    return rc;
+    /* Of the devices that it has: others would be in the way. */
+    return rc < 0 ? rc : chaos__guest_publish(chaos, *slot_r, domain_r, err);
 }
 
 static int take(struct chaos *chaos, struct chaos__slot *slot,

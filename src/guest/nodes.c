@@ -4,11 +4,11 @@
 #include "config/keys.h"
 #include "store/directory.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* LIBXL_XENCONSOLE_LIMIT: bytes that xenconsoled keeps for a slow reader. */
 #define CONSOLE_LIMIT 1048576
@@ -52,9 +52,11 @@ static void make_readable(struct chaos__store *store, const char *directory,
     chaos__store_allow(store, directory, 0, domid);
 }
 
-/* What the guest writes to. */
-static void make_writable(struct chaos__store *store, const char *home,
-                          uint32_t domid)
+/* The domain's directory, which the guest may read, with what it writes to.
+ * Nodes are as the directory is in which they are made, so it is the guest's
+ * for as long as that takes. */
+static void make_home(struct chaos__store *store, const char *home,
+                      uint32_t domid)
 {
     static const char *const nodes[] = {
         "attr",
@@ -64,15 +66,20 @@ static void make_writable(struct chaos__store *store, const char *home,
         "control/shutdown",
         "control/sysrq",
         "data",
-        "device/suspend/event-channel",
         "drivers",
         "error",
         "feature",
     };
 
+    chaos__store_make(store, home);
+    chaos__store_allow(store, home, domid, CHAOS__STORE_NOBODY);
     for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
-        chaos__store_set_access(store, home, nodes[i], domid,
-                                CHAOS__STORE_NOBODY);
+        chaos__store_make(store, path("%s/%s", home, nodes[i]).text);
+    chaos__store_allow_node(store, home, "control", 0, domid);
+    chaos__store_allow(store, home, 0, domid);
+    chaos__store_set(store, home, "device/suspend/event-channel", "");
+    chaos__store_allow_node(store, home, "device/suspend/event-channel", domid,
+                            CHAOS__STORE_NOBODY);
 }
 
 static void make_console(struct chaos__store *store,
@@ -80,13 +87,11 @@ static void make_console(struct chaos__store *store,
 {
     const uint32_t domid = shell->domid;
     const struct path front = path("/local/domain/%u/console", domid);
-    const struct path back = path(BACKEND_CONSOLE "/%u/0", domid);
-    const struct path libxl = path("/libxl/%u/device/console/0", domid);
-    const char *const copies[] = { back.text, libxl.text };
 
-    chaos__store_set(store, front.text, "backend", back.text);
-    chaos__store_set_access(store, front.text, "backend-id", domid, 0);
+    chaos__store_set(store, front.text, "backend",
+                     path(BACKEND_CONSOLE "/%u/0", domid).text);
     chaos__store_set_number(store, front.text, "backend-id", 0);
+    chaos__store_allow_node(store, front.text, "backend-id", domid, 0);
     chaos__store_set_number(store, front.text, "limit", CONSOLE_LIMIT);
     /* xenconsoled looks again when this changes, see chaos__nodes_dress(). */
     chaos__store_set(store, front.text, "type", "none");
@@ -95,16 +100,6 @@ static void make_console(struct chaos__store *store,
     chaos__store_set_number(store, front.text, "port", shell->console_port);
     chaos__store_set_number(store, front.text, "ring-ref",
                             shell->console_frame);
-
-    make_readable(store, back.text, domid);
-    chaos__store_set(store, libxl.text, "backend", back.text);
-    for (size_t i = 0; i < 2; i++) {
-        chaos__store_set(store, copies[i], "frontend", front.text);
-        chaos__store_set_number(store, copies[i], "frontend-id", domid);
-        chaos__store_set_number(store, copies[i], "online", 1);
-        chaos__store_set_number(store, copies[i], "state", 1);
-        chaos__store_set(store, copies[i], "protocol", "vt100");
-    }
 }
 
 /* KiB, as all that a balloon driver looks at. */
@@ -128,30 +123,17 @@ static void set_cpus(struct chaos__store *store, const char *home,
     }
 }
 
-static void make_libxl(struct chaos__store *store,
-                       const struct chaos__shell *shell)
-{
-    const struct path libxl = path("/libxl/%u", shell->domid);
-
-    chaos__store_set(store, libxl.text, "dm-version", "qemu_xen");
-    chaos__store_set(store, libxl.text, "type",
-                     shell->type == CHAOS__TYPE_PVH ? "pvh" : "pv");
-}
-
 void chaos__nodes_make(struct chaos__store *store,
                        const struct chaos__shell *shell,
                        const uint8_t uuid[CHAOS__SLOT_UUID_SIZE])
 {
     const uint32_t domid = shell->domid;
     const struct path home = path("/local/domain/%u", domid);
-    const struct path vm = vm_path(uuid);
 
-    make_readable(store, home.text, domid);
-    make_readable(store, vm.text, domid);
-    chaos__store_set(store, home.text, "vm", vm.text);
+    make_home(store, home.text, domid);
+    chaos__store_set(store, home.text, "vm", vm_path(uuid).text);
     chaos__store_set_number(store, home.text, "domid", domid);
     chaos__store_set(store, home.text, CHAOS__NODE_MARK, "chaos");
-    make_writable(store, home.text, domid);
     chaos__store_set_number(
         store, home.text, "control/platform-feature-multiprocessor-suspend", 1);
     chaos__store_set_number(store, home.text,
@@ -159,7 +141,6 @@ void chaos__nodes_make(struct chaos__store *store,
     make_memory(store, home.text, shell);
     set_cpus(store, home.text, shell->vcpus, shell->vcpus);
     make_console(store, shell);
-    make_libxl(store, shell);
     chaos__store_set_number(store, home.text, "store/port", shell->store_port);
     chaos__store_set_number(store, home.text, "store/ring-ref",
                             shell->store_frame);
@@ -176,8 +157,43 @@ void chaos__nodes_set_model(struct chaos__store *store, uint32_t domid,
 
 /* ---------------------------------------------------------------- dressing */
 
-static void dress_image(struct chaos__store *store, const char *vm,
+void chaos__nodes_dress(struct chaos__store *store,
+                        const struct chaos__slot *slot,
                         const struct chaos_config *config)
+{
+    const struct path home = path("/local/domain/%u", slot->domid);
+
+    if (slot->has_shell_uuid)
+        chaos__store_set(store, home.text, "vm", vm_path(slot->uuid).text);
+    chaos__store_set(store, home.text, "name", config->name);
+    /* Only now: xenconsoled's log goes by the name. */
+    chaos__store_set(store, home.text, "console/type", "xenconsoled");
+    if (config->maxvcpus > config->vcpus)
+        set_cpus(store, home.text, config->vcpus, config->maxvcpus);
+}
+
+/* ------------------------------------------------------- for tools alone */
+
+static void tell_console(struct chaos__store *store, uint32_t domid)
+{
+    const struct path front = path("/local/domain/%u/console", domid);
+    const struct path back = path(BACKEND_CONSOLE "/%u/0", domid);
+    const struct path libxl = path("/libxl/%u/device/console/0", domid);
+    const char *const copies[] = { back.text, libxl.text };
+
+    make_readable(store, back.text, domid);
+    chaos__store_set(store, libxl.text, "backend", back.text);
+    for (size_t i = 0; i < 2; i++) {
+        chaos__store_set(store, copies[i], "frontend", front.text);
+        chaos__store_set_number(store, copies[i], "frontend-id", domid);
+        chaos__store_set_number(store, copies[i], "online", 1);
+        chaos__store_set_number(store, copies[i], "state", 1);
+        chaos__store_set(store, copies[i], "protocol", "vt100");
+    }
+}
+
+static void tell_image(struct chaos__store *store, const char *vm,
+                       const struct chaos_config *config)
 {
     char *line = chaos__config_command_line(config);
 
@@ -190,34 +206,47 @@ static void dress_image(struct chaos__store *store, const char *vm,
     free(line);
 }
 
-void chaos__nodes_dress(struct chaos__store *store,
-                        const struct chaos__slot *slot,
-                        const struct chaos_config *config)
+static void tell_vm(struct chaos__store *store, const struct chaos__slot *slot,
+                    const struct chaos_config *config, const char *name)
 {
-    const struct path home = path("/local/domain/%u", slot->domid);
     const struct path vm = vm_path(slot->uuid);
     char uuid[CHAOS__UUID_TEXT_MAX];
-    struct timespec now;
 
     chaos__uuid_format(slot->uuid, uuid);
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (slot->has_shell_uuid) {
-        chaos__store_remove(store, vm_path(slot->shell_uuid).text);
-        make_readable(store, vm.text, slot->domid);
-        chaos__store_set(store, home.text, "vm", vm.text);
-    }
-    chaos__store_set(store, home.text, "name", config->name);
-    /* Only now: xenconsoled's log goes by the name. */
-    chaos__store_set(store, home.text, "console/type", "xenconsoled");
-    chaos__store_set(store, vm.text, "name", config->name);
+    make_readable(store, vm.text, slot->domid);
+    chaos__store_set(store, vm.text, "name", name);
     chaos__store_set(store, vm.text, "uuid", uuid);
-    chaos__store_set_text(store, vm.text, "start_time", "%lld.%02ld",
-                          (long long)now.tv_sec, now.tv_nsec / 10000000);
-    if (config->maxvcpus > config->vcpus)
-        set_cpus(store, home.text, config->vcpus, config->maxvcpus);
+    chaos__store_set_text(store, vm.text, "start_time", "%" PRIu64 ".00",
+                          slot->created_s);
     /* xl tells it of PV guests alone. */
     if (config->type == CHAOS__TYPE_PV)
-        dress_image(store, vm.text, config);
+        tell_image(store, vm.text, config);
+}
+
+int chaos__nodes_tell(struct chaos__store *store,
+                      const struct chaos__slot *slot,
+                      const struct chaos_config *config,
+                      struct chaos_error *err)
+{
+    const struct path home = path("/local/domain/%u", slot->domid);
+    const struct path libxl = path("/libxl/%u", slot->domid);
+    char name[sizeof(slot->name)], vm[sizeof(struct path)];
+    int rc;
+
+    chaos__store_read(store, path("%s/name", home.text).text, name,
+                      sizeof(name));
+    chaos__store_read(store, path("%s/vm", home.text).text, vm, sizeof(vm));
+    rc = chaos__store_run(store, err);
+    if (rc == 0 && strcmp(vm, vm_path(slot->uuid).text) != 0)
+        rc = chaos__fail(err, CHAOS_ENOGUEST, "guest %s has gone", slot->name);
+    if (rc < 0)
+        return rc;
+    tell_vm(store, slot, config, name);
+    tell_console(store, slot->domid);
+    chaos__store_set(store, libxl.text, "dm-version", "qemu_xen");
+    chaos__store_set(store, libxl.text, "type",
+                     config->type == CHAOS__TYPE_PVH ? "pvh" : "pv");
+    return 0;
 }
 
 /* ----------------------------------------------------------------- finding */

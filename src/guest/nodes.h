@@ -31,10 +31,17 @@ static inline bool chaos__has_nodes(const struct chaos__slot *slot)
 void chaos__nodes_make(struct chaos__store *store,
                        const struct chaos__shell *shell,
                        const uint8_t uuid[CHAOS__SLOT_UUID_SIZE]);
-/* The rest: its name, what it boots, when it started. */
+/* The rest that it needs: its name. */
 void chaos__nodes_dress(struct chaos__store *store,
                         const struct chaos__slot *slot,
                         const struct chaos_config *config);
+/* Queues what only tools of dom0's read, xl above all: what it boots, since
+ * when, and copies.  In a transaction, in which it runs what it has to ask:
+ * CHAOS_ENOGUEST when the guest has gone or been put aside. */
+int chaos__nodes_tell(struct chaos__store *store,
+                      const struct chaos__slot *slot,
+                      const struct chaos_config *config,
+                      struct chaos_error *err);
 /* And the program that runs for it, for libxl to end. */
 void chaos__nodes_set_model(struct chaos__store *store, uint32_t domid,
                             uint32_t pid);

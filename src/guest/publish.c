@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of noxs guests in XenStore, for those who look there: xl and its
- * like.  The guest itself has nothing of it.  A name is written when the guest
- * runs already, by whoever has the time, and may cross the guest's end.
+ * What others look for in XenStore, xl and its like: the names of noxs guests,
+ * and of guests that use XenStore what only tools read.  The guest itself has
+ * nothing of it.  It is written when the guest runs already, by whoever has the
+ * time, and may cross the guest's end.
  */
 #include "guest.h"
 
+#include "devices.h"
 #include "nodes.h"
 
 #include <string.h>
 
+/* The slot may be another domain's by now, that of the same guest after a
+ * restart for one. */
 static bool is_still(const struct chaos__slot *slot,
                      const struct chaos__hv_domain *domain)
 {
@@ -17,26 +21,35 @@ static bool is_still(const struct chaos__slot *slot,
            chaos__slot_is_of(slot, domain->handle);
 }
 
+/* Unless somebody else has noted what is newer: `seen` was there before. */
+static void note_published(struct chaos__slot *slot, uint32_t seen,
+                           uint32_t domid)
+{
+    __atomic_compare_exchange_n(&slot->published_domid, &seen, domid, false,
+                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* -------------------------------------------------- names of noxs guests */
+
 /*
  * Who ends the guest takes the name away if the slot says that it is there;
  * which it says first.  Whichever comes last then, writing or taking away, the
- * name goes: who has written it looks once more.  The slot may be another
- * domain's by then, that of the same guest after a restart for one; so all is
- * done by a copy of what it was, and what it says is for this domid alone.
+ * name goes: who has written it looks once more.  All is done by a copy of what
+ * the slot was.
  */
-static int publish(struct chaos *chaos, struct chaos__slot *slot,
-                   const struct chaos__hv_domain *domain,
-                   struct chaos_error *err)
+static int publish_name(struct chaos *chaos, struct chaos__slot *slot,
+                        const struct chaos__hv_domain *domain,
+                        struct chaos_error *err)
 {
+    const uint32_t seen =
+        __atomic_load_n(&slot->published_domid, __ATOMIC_SEQ_CST);
     struct chaos__slot was = { .domid = domain->domid };
-    uint32_t seen = __atomic_load_n(&slot->published_domid, __ATOMIC_SEQ_CST);
     int rc;
 
     memcpy(was.name, slot->name, sizeof(was.name));
     if (!is_still(slot, domain))
         return 0;
-    __atomic_compare_exchange_n(&slot->published_domid, &seen, was.domid, false,
-                                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    note_published(slot, seen, was.domid);
     chaos__nodes_publish(chaos->store, &was);
     rc = chaos__store_run(chaos->store, err);
     if (rc < 0 || is_still(slot, domain))
@@ -45,10 +58,61 @@ static int publish(struct chaos *chaos, struct chaos__slot *slot,
     return chaos__store_run(chaos->store, err);
 }
 
+/* ------------------------------------------- guests that use XenStore */
+
+struct telling {
+    const struct chaos__slot *slot;
+    const struct chaos_config *config;
+    struct chaos__devices *devices;
+};
+
+static int tell_all(struct chaos__store *store, void *user,
+                    struct chaos_error *err)
+{
+    const struct telling *telling = user;
+    int rc = chaos__nodes_tell(store, telling->slot, telling->config, err);
+
+    if (rc == 0)
+        rc = chaos__devices_tell(store, telling->slot->domid, telling->devices,
+                                 err);
+    return rc < 0 ? rc : chaos__store_run(store, err);
+}
+
+/* Whoever ends the guest takes all of it away, told or not, its nodes that are
+ * looked at here first: what comes late finds that out. */
+static int tell(struct chaos *chaos, struct chaos__slot *slot,
+                const struct chaos__hv_domain *domain, struct chaos_error *err)
+{
+    const uint32_t seen =
+        __atomic_load_n(&slot->published_domid, __ATOMIC_SEQ_CST);
+    const struct chaos__slot was = *slot;
+    struct chaos__devices devices;
+    struct chaos_config *config;
+    struct telling telling = { &was, NULL, &devices };
+    int rc;
+
+    if (!is_still(&was, domain))
+        return 0;
+    rc = chaos__read_kept(chaos, slot, was.name, &config, err);
+    if (rc < 0)
+        return rc;
+    telling.config = config;
+    if (is_still(slot, domain) &&
+        chaos__devices_of(chaos->registry, slot, config, &devices))
+        rc = chaos__store_transact(chaos->store, tell_all, &telling, err);
+    if (rc == 0)
+        note_published(slot, seen, was.domid);
+    chaos_config_free(config);
+    return rc == CHAOS_ENOGUEST ? 0 : rc;
+}
+
+/* ---------------------------------------------------------------- either */
+
 static bool is_unpublished(const struct chaos__slot *slot)
 {
-    return slot->state == CHAOS__SLOT_RUNNING && !slot->is_hidden &&
-           !chaos__has_name(slot);
+    return slot->state == CHAOS__SLOT_RUNNING &&
+           slot->published_domid != slot->domid &&
+           (slot->store_frame ? slot->has_config : !slot->is_hidden);
 }
 
 int chaos_guest_unpublished(struct chaos *chaos, uint32_t domid)
@@ -60,6 +124,21 @@ int chaos_guest_unpublished(struct chaos *chaos, uint32_t domid)
     return slot && is_unpublished(slot);
 }
 
+int chaos__guest_publish(struct chaos *chaos, struct chaos__slot *slot,
+                         const struct chaos__hv_domain *domain,
+                         struct chaos_error *err)
+{
+    int rc;
+
+    if (!is_unpublished(slot))
+        return 0;
+    rc = chaos__store_ready(chaos, err);
+    if (rc < 0)
+        return rc;
+    return slot->store_frame ? tell(chaos, slot, domain, err)
+                             : publish_name(chaos, slot, domain, err);
+}
+
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err)
 {
@@ -67,8 +146,5 @@ int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
     struct chaos__slot *slot;
     int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
-    if (rc < 0 || !is_unpublished(slot))
-        return rc;
-    rc = chaos__store_ready(chaos, err);
-    return rc < 0 ? rc : publish(chaos, slot, &domain, err);
+    return rc < 0 ? rc : chaos__guest_publish(chaos, slot, &domain, err);
 }

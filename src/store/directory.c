@@ -44,11 +44,10 @@ void chaos__store_set_text(struct chaos__store *store, const char *directory,
     chaos__store_set(store, directory, node, value);
 }
 
-void chaos__store_set_access(struct chaos__store *store, const char *directory,
+void chaos__store_allow_node(struct chaos__store *store, const char *directory,
                              const char *node, uint32_t owner, uint32_t reader)
 {
     const struct path path = join(directory, node);
 
-    chaos__store_make(store, path.text);
     chaos__store_allow(store, path.text, owner, reader);
 }

@@ -15,8 +15,8 @@ void chaos__store_set_number(struct chaos__store *store, const char *directory,
 void chaos__store_set_text(struct chaos__store *store, const char *directory,
                            const char *node, const char *format, ...)
     CHAOS__PRINTF(4, 5);
-/* An empty node, and who may do what with it: see chaos__store_allow(). */
-void chaos__store_set_access(struct chaos__store *store, const char *directory,
+/* Says who may do what with a node: see chaos__store_allow(). */
+void chaos__store_allow_node(struct chaos__store *store, const char *directory,
                              const char *node, uint32_t owner, uint32_t reader);
 
 #endif

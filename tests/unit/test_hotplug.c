@@ -77,6 +77,7 @@ static uint32_t create(const char *name, const char *kernel, const char *more)
 
     must(chaos_guest_create(world->chaos, config, 0, &created, &err));
     chaos_config_free(config);
+    must(chaos_guest_publish(world->chaos, created, &err));
     return created;
 }
 

@@ -155,7 +155,8 @@ recovered() { # with what came to it
     rm -rf "$CHAOS_RUN_DIR"
     chaos recover && lists_are_the_same && chaos vif-list linux | grep "^5 .* $mac " &&
         chaos block-list linux | grep '^51728 ' && chaos network-detach linux $mac &&
-        chaos block-attach linux "$work/pattern.img,raw,xvdc,r" && lists_are_the_same
+        chaos block-attach linux "$work/pattern.img,raw,xvdc,r" &&
+        until_true 20 lists_are_the_same # the guest connects meanwhile
 }
 
 not_for_noxs() {
