@@ -195,7 +195,8 @@ void chaos__devices_dress(struct chaos__store *store, uint32_t domid,
                           struct chaos__devices *devices);
 
 /* Queues what only dom0's tools read of such a guest's devices, of those that
- * have a back end.  In a transaction: it must not bring back one that goes. */
+ * have a back end, which it asks and waits for.  In a transaction: it must not
+ * bring back one that goes. */
 int chaos__devices_tell(struct chaos__store *store, uint32_t domid,
                         struct chaos__devices *devices,
                         struct chaos_error *err);

@@ -24,13 +24,6 @@ static void forget(struct chaos *chaos, struct chaos__slot *slot,
         chaos__undo(chaos, slot, NULL);
 }
 
-static bool is_domain_of(const struct chaos__slot *slot,
-                         const struct chaos__hv_domain *domain)
-{
-    return slot->domid == domain->domid &&
-           chaos__slot_is_of(slot, domain->handle);
-}
-
 int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
                       struct chaos__hv_domain *domain_r,
                       struct chaos_error *err)
@@ -44,7 +37,7 @@ int chaos__guest_look(struct chaos *chaos, struct chaos__slot *slot,
     memcpy(uuid, slot->uuid, sizeof(uuid));
     if (domid != CHAOS__NO_DOMID)
         rc = chaos__hv_domain_info(chaos->hv, domid, domain_r, err);
-    if (rc == 0 && !is_domain_of(slot, domain_r))
+    if (rc == 0 && !chaos__is_domain_of(slot, domain_r))
         rc = CHAOS_ENOGUEST;
     if (rc == CHAOS_ENOGUEST && (slot->state == CHAOS__SLOT_RUNNING ||
                                  slot->state == CHAOS__SLOT_SHELL)) {
@@ -296,7 +289,7 @@ static void fill_info(struct chaos *chaos,
         .cpu_time_ns = domain->cpu_time_ns,
     };
     memcpy(info->uuid, domain->handle, sizeof(info->uuid));
-    if (slot && is_domain_of(slot, domain)) {
+    if (slot && chaos__is_domain_of(slot, domain)) {
         info->is_chaos = 1;
         info->is_noxs = slot->control_frame != 0;
         info->uses_xenstore = slot->store_frame != 0;
@@ -369,7 +362,7 @@ static unsigned settle_ended(struct chaos *chaos,
         if (!domains[i].shutdown || domains[i].dying)
             continue;
         slot = chaos__registry_by_domid(chaos->registry, domains[i].domid);
-        if (!slot || !is_domain_of(slot, &domains[i]))
+        if (!slot || !chaos__is_domain_of(slot, &domains[i]))
             continue;
         chaos__guest_settle(chaos, slot, &domains[i], NULL);
         tried++;
@@ -400,7 +393,7 @@ static void forget_gone(struct chaos *chaos,
         found = bsearch(&slot->domid, domains, count, sizeof(*domains),
                         compare_domids);
         /* It may have been made after the list was read: ask once more. */
-        if (!found || !is_domain_of(slot, found))
+        if (!found || !chaos__is_domain_of(slot, found))
             chaos__guest_look(chaos, slot, &domain, NULL);
     }
 }

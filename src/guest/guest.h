@@ -129,6 +129,15 @@ int chaos__read_kept(struct chaos *chaos, const struct chaos__slot *slot,
                      const char *name, struct chaos_config **config_r,
                      struct chaos_error *err);
 
+/* Whether the domain is the slot's: a guest that is restarted keeps its UUID,
+ * and may keep its slot. */
+static inline bool chaos__is_domain_of(const struct chaos__slot *slot,
+                                       const struct chaos__hv_domain *domain)
+{
+    return slot->domid == domain->domid &&
+           chaos__slot_is_of(slot, domain->handle);
+}
+
 /* Writes what XenStore has of a guest for others, unless that is there: see
  * chaos_guest_publish(). */
 int chaos__guest_publish(struct chaos *chaos, struct chaos__slot *slot,

@@ -17,8 +17,8 @@
 static bool is_still(const struct chaos__slot *slot,
                      const struct chaos__hv_domain *domain)
 {
-    return slot->state == CHAOS__SLOT_RUNNING && slot->domid == domain->domid &&
-           chaos__slot_is_of(slot, domain->handle);
+    return slot->state == CHAOS__SLOT_RUNNING &&
+           chaos__is_domain_of(slot, domain);
 }
 
 /* Unless somebody else has noted what is newer: `seen` was there before. */

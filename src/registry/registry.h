@@ -95,9 +95,10 @@ struct chaos__slot {
     uint32_t writes_late;  /* LINGERING: a back end may write nodes again */
     uint32_t store_port;   /* xenstore guests: the guest's end */
     uint64_t store_frame;  /* xenstore guests; 0: it does not use XenStore */
-    uint32_t is_hidden;    /* its name is not for XenStore ... */
-    /* noxs guests: ... or is there, or soon will be, for the domain with this
-     * domid; who notes that may be late, and the slot another domain's. */
+    uint32_t is_hidden;    /* noxs guests: its name is not for XenStore */
+    /* XenStore has, for the domain with this domid, what others look for
+     * (chaos_guest_publish()); of a noxs guest: or soon will have.  Who notes
+     * that may be late, and the slot another domain's. */
     uint32_t published_domid;
     uint32_t has_scripts; /* programs are to be run when its devices go */
     uint8_t on_watchdog;  /* enum chaos__action */
