@@ -71,6 +71,17 @@ static int give_back(struct chaos *chaos, struct chaos__slot *slot,
 
 /* These return 1 when the device stays, which `err` tells then. */
 
+/* A guest finds a device by its number.  When one comes under the number of
+ * another that went without its doing, and before it has noticed, it goes on
+ * with that other, and never looks at the new one. */
+static void spend_number(struct chaos__slot *slot,
+                         const struct chaos__device *record)
+{
+    if (record->kind == CHAOS__DEVICE_NET &&
+        record->change != CHAOS__CHANGE_GOING && record->id >= slot->next_vif)
+        slot->next_vif = record->id + 1;
+}
+
 /* All that there is of a device whose back end has closed, or will not be
  * waited for any longer. */
 static int clear_away(struct chaos *chaos, struct chaos__slot *slot,
@@ -85,6 +96,7 @@ static int clear_away(struct chaos *chaos, struct chaos__slot *slot,
         chaos__log(chaos, CHAOS_LOG_WARNING, "%s: %s", slot->name, why.message);
     if (rc < 0)
         return chaos__fail(err, rc, "%s", why.message);
+    spend_number(slot, record);
     rc = chaos__device_remove(chaos->store, slot->domid, &name, err);
     if (rc < 0)
         return rc;
@@ -144,7 +156,7 @@ static bool has(struct chaos *chaos, const struct chaos__slot *slot,
 static uint32_t next_id(struct chaos *chaos, const struct chaos__slot *slot)
 {
     struct chaos__device *record = NULL;
-    uint32_t id = 0;
+    uint32_t id = slot->next_vif;
 
     while ((record = next(chaos, slot, record)))
         if (record->kind == CHAOS__DEVICE_NET && record->id >= id)

@@ -109,7 +109,10 @@ struct chaos__slot {
     /* DUE: that domain's UUID; while it is put aside: the one that it gets. */
     uint8_t other_uuid[CHAOS__SLOT_UUID_SIZE];
     uint32_t model; /* enum chaos__slot_model */
-    uint8_t reserved[16];
+    /* Behind the last interface that was taken away whatever the guest did:
+     * up to there it may still have devices that are no more. */
+    uint32_t next_vif;
+    uint8_t reserved[12];
 };
 
 /* A device of a guest, in shared memory.  Its key is what no other guest may

@@ -497,6 +497,7 @@ static void one_that_was_told_before_closes_meanwhile(void **state)
 static void force_asks_nobody(void **state)
 {
     char path[64], value[8];
+    uint32_t id;
 
     (void)state;
     make_guest();
@@ -513,6 +514,14 @@ static void force_asks_nobody(void **state)
     assert_non_null(strstr(world->log, "does not let go of interface 0"));
     assert_false(has(true, 0));
     assert_true(runs());
+    /* Nor would it look at another one under that number. */
+    fake_backend_set_stubborn(false);
+    must(chaos_network_attach(world->chaos, domid, "", &id, &err));
+    assert_int_equal(id, 1);
+    must(chaos_network_detach(world->chaos, domid, "1", &err));
+    must(chaos_network_attach(world->chaos, domid, "", &id, &err));
+    assert_int_equal(id, 1);
+    must(NET("devid=0"));
 }
 
 /* --------------------------------------------------------------- scripts */
@@ -652,7 +661,8 @@ static void nothing_is_kept(void **state)
 
 static int attach_vif(struct chaos *chaos, struct chaos_error *why)
 {
-    return chaos_network_attach(chaos, domid, "mac=" OTHER_MAC, NULL, why);
+    return chaos_network_attach(chaos, domid, "devid=1,mac=" OTHER_MAC, NULL,
+                                why);
 }
 
 static int attach_disk(struct chaos *chaos, struct chaos_error *why)
@@ -662,7 +672,8 @@ static int attach_disk(struct chaos *chaos, struct chaos_error *why)
 
 static int attach_script(struct chaos *chaos, struct chaos_error *why)
 {
-    return chaos_network_attach(chaos, domid, "script=/my/vif", NULL, why);
+    return chaos_network_attach(chaos, domid, "devid=1,script=/my/vif", NULL,
+                                why);
 }
 
 static int detach_vif(struct chaos *chaos, struct chaos_error *why)

@@ -112,8 +112,10 @@ stubborn() {
     chaos unpause linux && exits 0 '' chaos block-detach linux xvdc && until_true 5 no_loop || return
     attach_and_pause &&
         exits 0 '' chaos block-detach --force linux xvdc && no_nodes vbd && until_true 5 no_loop &&
-        exits 0 'it is taken away' chaos network-detach linux 0 && no_nodes vif &&
-        chaos unpause linux && same_again 10
+        exits 0 'it is taken away' chaos network-detach linux 0 && no_nodes vif || return
+    # The guest, which has not noticed, would not look at another one with that number.
+    chaos network-attach linux && chaos vif-list linux | grep '^1 ' && chaos unpause linux &&
+        answers 1 && chaos network-detach linux 1 && same_again 10
 }
 
 with_script() {
@@ -124,8 +126,8 @@ echo "\$1" >>$work/calls
 exec /etc/xen/scripts/vif-bridge "\$@"
 END
     chmod +x script && rm -f calls
-    exits 0 "script=$work/script is run" chaos network-attach linux "script=$work/script" &&
-        answers 0 && chaos network-detach linux 0 && [ "$(cat calls)" = "$(printf 'online\noffline')" ] &&
+    exits 0 "script=$work/script is run" chaos network-attach linux devid=2 "script=$work/script" &&
+        answers 2 && chaos network-detach linux 2 && [ "$(cat calls)" = "$(printf 'online\noffline')" ] &&
         same_again 10
 }
 
@@ -141,8 +143,8 @@ restarts() {
     boot_linux || return
     local was
     was=$(chaos domid linux)
-    chaos network-attach linux && chaos network-attach linux mac=$mac devid=5 &&
-        chaos network-detach linux 0 && chaos block-attach linux "$work/disk.img,raw,xvdb,r" || return
+    chaos network-attach linux devid=3 && chaos network-attach linux mac=$mac devid=5 &&
+        chaos network-detach linux 3 && chaos block-attach linux "$work/disk.img,raw,xvdb,r" || return
     rm -f $console_log
     chaos reboot linux &&
         until_true 60 eval 'chaos list >/dev/null; [ "$(chaos domid linux)" != '"$was"' ]' &&
