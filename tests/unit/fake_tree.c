@@ -71,7 +71,7 @@ static struct fake_node *add_child(struct fake_node *directory,
     if (length >= FAKE_TREE_NAME)
         return NULL;
     number = tree()->first_free ? tree()->first_free : 1;
-    while (number < FAKE_TREE_NODES && at((uint16_t)number)->is_used)
+    while (number <= tree()->last && at((uint16_t)number)->is_used)
         number++;
     if (number == FAKE_TREE_NODES)
         return NULL;
@@ -231,7 +231,7 @@ static void copy(struct fake_tree *to, const struct fake_tree *from)
 
 struct fake_tree *fake_tree_copy(void)
 {
-    struct fake_tree *copied = calloc(1, sizeof(*copied));
+    struct fake_tree *copied = malloc(sizeof(*copied));
 
     if (!copied)
         abort();

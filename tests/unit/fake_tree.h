@@ -28,7 +28,7 @@ struct fake_node {
 struct fake_tree {
     uint64_t changes, copied_at;
     unsigned first_free; /* all below are used */
-    unsigned last;       /* all above are not */
+    unsigned last;       /* all above are not, and in a copy they are rubbish */
     struct fake_node nodes[FAKE_TREE_NODES];
 };
 
