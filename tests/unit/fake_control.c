@@ -27,8 +27,7 @@ uint32_t fake_hv_add_foreign(const char *name, const uint8_t handle[16])
         .overhead_kb = 60,
     };
     fake_state->free_kb -= domain->overhead_kb;
-    if (domid >= fake_state->domid_end)
-        fake_state->domid_end = domid + 1;
+    fake_use_domid(domid);
     memcpy(domain->handle, handle, sizeof(domain->handle));
     snprintf(path, sizeof(path), "/local/domain/%u", domid);
     if (name && fake_tree_write_text(path, "name", "%s", name) != 0)

@@ -174,8 +174,7 @@ static int create_domain(const struct chaos__hv_create *create,
                            "creating a domain: out of memory or domids");
     fake_state->free_kb -= FAKE_OVERHEAD_KB + pool_kb;
     fake_state->next_domid = domid + 1;
-    if (domid >= fake_state->domid_end)
-        fake_state->domid_end = domid + 1;
+    fake_use_domid(domid);
     fake_state->domains[domid] = (struct fake_hv_domain){
         .exists = true,
         .pvh = create->pvh,
@@ -302,6 +301,20 @@ int chaos__hv_domain_info(struct chaos__hv *hv, uint32_t domid,
     return fake_leave(&this_call, rc);
 }
 
+/* The one with this domid, or behind it; domid_end: there is none. */
+static uint32_t next_domain(uint32_t domid)
+{
+    uint32_t *first = &fake_state->domid_first, end = fake_state->domid_end;
+
+    while (*first < end && !fake_state->domains[*first].exists)
+        ++*first;
+    if (domid > 0 && domid < *first)
+        domid = *first;
+    while (domid < end && !fake_state->domains[domid].exists)
+        domid++;
+    return domid;
+}
+
 int chaos__hv_domain_list(struct chaos__hv *hv, uint32_t first_domid,
                           size_t max, struct chaos__hv_domain *domains,
                           struct chaos_error *err)
@@ -311,10 +324,10 @@ int chaos__hv_domain_list(struct chaos__hv *hv, uint32_t first_domid,
     uint32_t domid;
 
     (void)hv;
-    for (domid = first_domid;
-         rc >= 0 && (size_t)rc < max && domid < fake_state->domid_end; domid++)
-        if (fake_state->domains[domid].exists)
-            tell(domid, &domains[rc++]);
+    for (domid = next_domain(first_domid);
+         rc >= 0 && (size_t)rc < max && domid < fake_state->domid_end;
+         domid = next_domain(domid + 1))
+        tell(domid, &domains[rc++]);
     return fake_leave(&this_call, rc);
 }
 

@@ -61,7 +61,7 @@ void fake_hv_reset(void)
     }
     make_lock(&fake_state->lock);
     make_dom0(&fake_state->domains[0]);
-    fake_state->domid_end = 1;
+    fake_state->domid_first = fake_state->domid_end = 1;
     fake_state->next_domid = 1;
     fake_state->unpause_reason = -1;
     fake_state->free_kb = FAKE_HOST_KB;
@@ -321,7 +321,15 @@ bool fake_hv_check_clean(void)
     return fake_held_nothing() && !wrong;
 }
 
-/* --------------------------------------------------------------- memory */
+/* --------------------------------------------------------------- domains */
+
+void fake_use_domid(uint32_t domid)
+{
+    if (domid < fake_state->domid_first)
+        fake_state->domid_first = domid;
+    if (domid >= fake_state->domid_end)
+        fake_state->domid_end = domid + 1;
+}
 
 struct fake_hv_domain *fake_find(uint32_t domid)
 {
@@ -337,6 +345,8 @@ int fake_need(uint32_t domid, struct fake_hv_domain **domain_r,
     return *domain_r ? 0
                      : chaos__fail(err, CHAOS_ENOGUEST, "no domain %u", domid);
 }
+
+/* --------------------------------------------------------------- memory */
 
 bool fake_machine_frame(const struct fake_hv_domain *domain, uint64_t frame,
                         uint64_t *machine_r)

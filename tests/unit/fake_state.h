@@ -106,7 +106,8 @@ struct fake_state {
     /* the host */
     uint64_t free_kb;
     uint64_t next_machine; /* machine frames are never used twice */
-    uint32_t next_domid, domid_end;
+    uint32_t next_domid;
+    uint32_t domid_first, domid_end; /* dom0 aside, all others are between */
     char log[FAKE_LOG_SIZE];
     uint32_t scheduler; /* 0: credit2 */
     struct fake_bridge bridges[FAKE_BRIDGES];
@@ -146,6 +147,7 @@ int fake_leave(const struct fake_call *this_call, int rc);
 void fake_offence(const char *format, ...) CHAOS__PRINTF(1, 2);
 
 /* Under the lock: */
+void fake_use_domid(uint32_t domid);
 struct fake_hv_domain *fake_find(uint32_t domid);
 int fake_need(uint32_t domid, struct fake_hv_domain **domain_r,
               struct chaos_error *err);
