@@ -36,17 +36,27 @@ struct chaos_console {
     uint32_t out_consumed;
 };
 
-static int fail_busy(const struct chaos__slot *slot, struct chaos_error *err)
+static int fail_busy(const char *name, struct chaos_error *err)
 {
     return chaos__fail(err, CHAOS_EBUSY,
                        "the console of %s is being read by another process",
-                       slot->name);
+                       name);
 }
 
 /* --------------------------------------------------------------- terminal */
 
+/* Whoever could write the node does not get us to open anything else. */
+static bool is_terminal(const char *path)
+{
+    static const char directory[] = "/dev/pts/";
+    const size_t length = sizeof(directory) - 1;
+
+    return strncmp(path, directory, length) == 0 && path[length] &&
+           strspn(path + length, "0123456789") == strlen(path + length);
+}
+
 /* Waits until xenconsoled has said where the terminal is. */
-static int find_terminal(struct chaos *chaos, const struct chaos__slot *slot,
+static int find_terminal(struct chaos *chaos, uint32_t domid, const char *guest,
                          char *name, size_t size, struct chaos_error *err)
 {
     char path[64], token[8];
@@ -54,7 +64,7 @@ static int find_terminal(struct chaos *chaos, const struct chaos__slot *slot,
 
     if (rc < 0)
         return rc;
-    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", slot->domid);
+    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", domid);
     chaos__store_watch(chaos->store, path, "tty");
     do {
         chaos__store_read(chaos->store, path, name, size);
@@ -66,29 +76,34 @@ static int find_terminal(struct chaos *chaos, const struct chaos__slot *slot,
             rc = chaos__fail(err, CHAOS_ETIMEDOUT,
                              "the console of %s: xenconsoled has not given it "
                              "a terminal (%s); is it running?",
-                             slot->name, path);
+                             guest, path);
     } while (rc > 0);
     chaos__store_unwatch(chaos->store, path, "tty");
     chaos__store_run(chaos->store, NULL);
+    if (rc == 0 && !is_terminal(name))
+        rc = chaos__fail(err, CHAOS_EFAILED,
+                         "the console of %s: %s is \"%s\", not a terminal of "
+                         "xenconsoled's",
+                         guest, path, name);
     return rc;
 }
 
-static int open_terminal(struct chaos *chaos, const struct chaos__slot *slot,
+static int open_terminal(struct chaos *chaos, uint32_t domid, const char *guest,
                          struct chaos_console *console, struct chaos_error *err)
 {
     struct termios settings;
     char name[64];
-    int rc = find_terminal(chaos, slot, name, sizeof(name), err);
+    int rc = find_terminal(chaos, domid, guest, name, sizeof(name), err);
 
     if (rc < 0)
         return rc;
     console->terminal = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (console->terminal < 0)
         return chaos__fail_errno(err, errno, "the console of %s: opening %s",
-                                 slot->name, name);
+                                 guest, name);
     if (flock(console->terminal, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK
-                   ? fail_busy(slot, err)
+                   ? fail_busy(guest, err)
                    : chaos__fail_errno(err, errno, "locking %s", name);
     /* Echo and lines are the guest's business. */
     if (tcgetattr(console->terminal, &settings) == 0) {
@@ -121,7 +136,7 @@ static int open_ring(struct chaos *chaos, const struct chaos__slot *slot,
     rc = chaos__hv_port_bind(chaos->hv, slot->domid, slot->console_port,
                              &console->port, err);
     if (rc == CHAOS_EBUSY)
-        fail_busy(slot, err);
+        fail_busy(slot->name, err);
     if (rc == 0)
         rc = chaos__hv_map(chaos->hv, slot->domid, &frame, 1, &address, err);
     if (rc < 0)
@@ -136,6 +151,19 @@ static int open_ring(struct chaos *chaos, const struct chaos__slot *slot,
 
 /* ----------------------------------------------------------------- either */
 
+/* Another toolstack's guests are all xenconsoled's. */
+static int open_either(struct chaos *chaos, uint32_t domid,
+                       const struct chaos__slot *slot,
+                       struct chaos_console *console, struct chaos_error *err)
+{
+    char name[32];
+
+    if (slot && !slot->store_frame)
+        return open_ring(chaos, slot, console, err);
+    snprintf(name, sizeof(name), "domain %u", domid);
+    return open_terminal(chaos, domid, slot ? slot->name : name, console, err);
+}
+
 int chaos_console_open(struct chaos *chaos, uint32_t domid,
                        struct chaos_console **console_r,
                        struct chaos_error *err)
@@ -143,7 +171,7 @@ int chaos_console_open(struct chaos *chaos, uint32_t domid,
     struct chaos_console *console;
     struct chaos__hv_domain domain;
     struct chaos__slot *slot;
-    int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    int rc = chaos__guest_open_any(chaos, domid, &slot, &domain, err);
 
     if (rc < 0)
         return rc;
@@ -151,8 +179,7 @@ int chaos_console_open(struct chaos *chaos, uint32_t domid,
     if (!console)
         return chaos__fail_memory(err);
     console->terminal = -1;
-    rc = slot->store_frame ? open_terminal(chaos, slot, console, err)
-                           : open_ring(chaos, slot, console, err);
+    rc = open_either(chaos, domid, slot, console, err);
     if (rc < 0) {
         chaos_console_close(console);
         return rc;

@@ -65,7 +65,9 @@ struct change {
     uint32_t domid;
     uint64_t memory_kb;
     bool is_pvh;
-    bool is_limited; /* Xen's limit is set, which no transaction undoes */
+    /* What Xen was told is not undone with the transaction. */
+    bool is_limited, is_targeted;
+    uint64_t old_target_kb;
 };
 
 static int set_limit(struct change *change, struct chaos_error *err)
@@ -95,9 +97,12 @@ static int change_target(struct chaos__store *store, void *user,
     if (rc == 0)
         rc = set_limit(change, err);
     /* It may not have used all frames yet that are promised to it. */
-    if (rc == 0 && change->is_pvh)
+    if (rc == 0 && change->is_pvh) {
         rc = chaos__hv_set_pod_target(change->hv, change->domid,
                                       change->memory_kb / PAGE_KB, err);
+        change->old_target_kb = balloon.target_kb;
+        change->is_targeted = rc == 0;
+    }
     if (rc < 0)
         return rc;
     balloon_path(path, sizeof(path), change->domid, "target");
@@ -143,6 +148,9 @@ static int change_memory(struct chaos *chaos, uint32_t domid,
     if (rc < 0 && change.is_limited)
         chaos__hv_set_max_memory(chaos->hv, domid, domain.max_pages * PAGE_KB,
                                  NULL);
+    if (rc < 0 && change.is_targeted)
+        chaos__hv_set_pod_target(chaos->hv, domid,
+                                 change.old_target_kb / PAGE_KB, NULL);
     return rc < 0 ? chaos__fail_within(err, rc, "memory of %s", slot->name) : 0;
 }
 

@@ -6,6 +6,9 @@
 #include "fake_store.h"
 #include "support.h"
 
+#include <chaos/console.h>
+
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -625,6 +629,33 @@ static void shows_its_devices(void **state)
 }
 
 /* A guest of chaos's that another registry has is not one of xl's. */
+/* Nothing but a terminal of xenconsoled's is opened. */
+static void shows_its_console(void **state)
+{
+    const uint32_t domid = add_plain("xl");
+    struct chaos_console *console;
+    char text[16] = "";
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+    (void)state;
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    set(domid, "/local/domain/%u/console/tty", "/dev/pts/../../etc/passwd");
+    assert_int_equal(chaos_console_open(world->chaos, domid, &console, &err),
+                     CHAOS_EFAILED);
+    assert_non_null(strstr(err.message, "not a terminal"));
+    set(domid, "/local/domain/%u/console/tty", ptsname(master));
+    assert_int_equal(chaos_console_open(world->chaos, domid, &console, &err),
+                     0);
+    assert_int_equal(write(master, "guest", 5), 5);
+    assert_int_equal(chaos_console_read(console, text, sizeof(text)), 5);
+    assert_string_equal(text, "guest");
+    assert_int_equal(chaos_console_write(console, "user\n", 5), 5);
+    assert_int_equal(read(master, text, sizeof(text)), 5);
+    chaos_console_close(console);
+    close(master);
+    must_destroy(domid);
+}
+
 static void is_another_registrys(void **state)
 {
     struct chaos_options options = { .run_dir = NULL };
@@ -669,6 +700,7 @@ int main(void)
         TEST(pauses_and_waits),
         TEST(is_asked),
         TEST(shows_its_devices),
+        TEST(shows_its_console),
         TEST(is_another_registrys),
     };
 

@@ -409,17 +409,18 @@ static void memory_that_xenstore_does_not_tell(void **state)
     assert_says(&err, "memory/static-max is \"12x\"");
 }
 
-/* Xen's limit is as it was when XenStore did not take the target. */
+/* All is as it was when XenStore did not take the target. */
 static void memory_fails_anywhere(void **state)
 {
+    struct fake_hv_domain before;
     struct chaos_error err;
-    uint64_t before;
     unsigned n;
     int rc = -1;
 
     (void)state;
     create_xenstore("maxmem=8\n");
-    before = fake_hv_domain(domid).max_pages;
+    before = fake_hv_domain(domid);
+    assert_int_equal(before.pod_target, 4096 / 4);
     for (n = 1; n < SUPPORT_CALLS_MAX && rc < 0; n++) {
         support_reopen(world);
         fake_hv_reset_counts();
@@ -428,12 +429,15 @@ static void memory_fails_anywhere(void **state)
         fake_hv_fail_at(0, 0);
         if (rc < 0) {
             support_assert_says_why(&err, rc);
-            assert_int_equal(fake_hv_domain(domid).max_pages, before);
+            assert_int_equal(fake_hv_domain(domid).max_pages, before.max_pages);
+            assert_int_equal(fake_hv_domain(domid).pod_target,
+                             before.pod_target);
         }
     }
     assert_int_equal(rc, 0);
     assert_true(n > 5);
     assert_node("memory/target", "2048");
+    assert_int_equal(fake_hv_domain(domid).pod_target, 2048 / 4);
 }
 
 /* ------------------------------------------------------- who is refused */

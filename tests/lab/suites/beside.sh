@@ -85,6 +85,18 @@ chaos_shows() { # TYPE
     diff xl.out chaos.out
 }
 
+chaos_has_its_console() {
+    rm -f in && mkfifo in
+    chaos console linux <>in >typed 2>&1 & # a fifo that it holds open itself
+    local pid=$!
+    until_true 120 eval 'echo "echo sa\"\"id" >in; sleep 1; grep -qa ^said typed'
+    local rc=$?
+    kill $pid
+    wait $pid
+    [ $rc = 0 ] || cat typed
+    return $rc
+}
+
 chaos_pauses() {
     chaos pause linux && xl list linux | grep -- 'p---' || return
     chaos unpause linux && ! xl list linux | grep -- 'p---' || return
@@ -132,6 +144,7 @@ xl_destroys_linux() { # TYPE
 check "each of them once" warm_up
 for type in $TYPES; do
     check "$type: chaos shows a guest of xl's" chaos_shows $type
+    check "$type: chaos has its console" chaos_has_its_console
     check "$type: chaos pauses and waits for it" chaos_pauses
     check "$type: what chaos refuses" refuses $type
     check "$type: chaos has it power off" chaos_shuts_down
