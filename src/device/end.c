@@ -203,8 +203,6 @@ static void write_stock_common(struct chaos__store *store,
     chaos__store_allow(store, end->front, end->domid, 0);
     chaos__store_set(store, end->front, "backend", end->back);
     chaos__store_set_number(store, end->front, "backend-id", 0);
-    if (!end->p9)
-        chaos__store_set_number(store, end->front, "trusted", 1);
 
     chaos__store_make(store, end->back);
     chaos__store_allow(store, end->back, 0, end->domid);
@@ -246,8 +244,11 @@ static void set_disk(struct chaos__store *store, const struct chaos__end *end,
     chaos__store_set(store, directory, "dev", disk->vdev);
     chaos__store_set(store, directory, "mode", mode(disk));
     chaos__store_set(store, directory, "device-type", device_type(disk));
-    chaos__store_set_number(store, directory, "discard-enable",
-                            disk->access != CHAOS__DISK_READ_ONLY);
+}
+
+static bool may_discard(const struct chaos__end *end)
+{
+    return end->disk->access != CHAOS__DISK_READ_ONLY;
 }
 
 static void write_stock_vbd(struct chaos__store *store,
@@ -256,10 +257,10 @@ static void write_stock_vbd(struct chaos__store *store,
     chaos__store_set_number(store, end->front, "virtual-device", end->id);
     chaos__store_set(store, end->front, "device-type", device_type(end->disk));
     set_disk(store, end, end->back);
-    if (*end->disk->script)
-        return;
-    set_physical_device(store, end);
-    set_plugged(store, end);
+    if (!may_discard(end)) /* blkback takes it that it may */
+        chaos__store_set_number(store, end->back, "discard-enable", 0);
+    if (!*end->disk->script)
+        set_physical_device(store, end);
 }
 
 static void set_p9(struct chaos__store *store, const struct chaos__end *end,
@@ -358,6 +359,7 @@ static void tell_vbd(struct chaos__store *store, const struct chaos__end *end)
     const struct chaos__disk *disk = end->disk;
 
     set_disk(store, end, end->libxl);
+    set_both_number(store, end, "discard-enable", may_discard(end));
     set_both_number(store, end, "bootable", 1);
     set_both(store, end, "type", "phy");
     set_both_number(store, end, "removable", disk->is_cdrom);
@@ -365,8 +367,10 @@ static void tell_vbd(struct chaos__store *store, const struct chaos__end *end)
              *disk->script ? disk->script : CHAOS__SCRIPT_VBD);
     set_both(store, end, "specification", "xen");
     set_both(store, end, "params", disk->target ? disk->target : "");
-    if (!*disk->script)
-        tell_path(store, end);
+    if (*disk->script) /* which finds out the rest */
+        return;
+    tell_path(store, end);
+    chaos__end_write_plugged(store, end);
 }
 
 void chaos__end_tell(struct chaos__store *store, const struct chaos__end *end)
@@ -375,6 +379,8 @@ void chaos__end_tell(struct chaos__store *store, const struct chaos__end *end)
     chaos__store_set(store, end->libxl, "frontend", end->front);
     chaos__store_set_number(store, end->libxl, "frontend-id", end->domid);
     chaos__store_set_number(store, end->libxl, "online", 1);
+    if (!end->p9) /* as front ends take it anyway */
+        chaos__store_set_number(store, end->front, "trusted", 1);
     if (end->net)
         tell_vif(store, end);
     else if (end->block)

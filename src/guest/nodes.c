@@ -88,15 +88,9 @@ static void make_console(struct chaos__store *store,
     const uint32_t domid = shell->domid;
     const struct path front = path("/local/domain/%u/console", domid);
 
-    chaos__store_set(store, front.text, "backend",
-                     path(BACKEND_CONSOLE "/%u/0", domid).text);
-    chaos__store_set_number(store, front.text, "backend-id", 0);
-    chaos__store_allow_node(store, front.text, "backend-id", domid, 0);
     chaos__store_set_number(store, front.text, "limit", CONSOLE_LIMIT);
     /* xenconsoled looks again when this changes, see chaos__nodes_dress(). */
     chaos__store_set(store, front.text, "type", "none");
-    chaos__store_set(store, front.text, "output", "pty");
-    chaos__store_set(store, front.text, "tty", "");
     chaos__store_set_number(store, front.text, "port", shell->console_port);
     chaos__store_set_number(store, front.text, "ring-ref",
                             shell->console_frame);
@@ -108,7 +102,6 @@ static void make_memory(struct chaos__store *store, const char *home,
 {
     chaos__store_set_number(store, home, "memory/static-max", shell->maxmem_kb);
     chaos__store_set_number(store, home, "memory/target", shell->memory_kb);
-    chaos__store_set_number(store, home, "memory/videoram", 0);
 }
 
 /* Of all its vCPUs, the first `online` are. */
@@ -181,6 +174,11 @@ static void tell_console(struct chaos__store *store, uint32_t domid)
     const struct path libxl = path("/libxl/%u/device/console/0", domid);
     const char *const copies[] = { back.text, libxl.text };
 
+    chaos__store_set(store, front.text, "backend", back.text);
+    chaos__store_set_number(store, front.text, "backend-id", 0);
+    chaos__store_allow_node(store, front.text, "backend-id", domid, 0);
+    chaos__store_set(store, front.text, "output", "pty");
+
     make_readable(store, back.text, domid);
     chaos__store_set(store, libxl.text, "backend", back.text);
     for (size_t i = 0; i < 2; i++) {
@@ -243,6 +241,7 @@ int chaos__nodes_tell(struct chaos__store *store,
         return rc;
     tell_vm(store, slot, config, name);
     tell_console(store, slot->domid);
+    chaos__store_set_number(store, home.text, "memory/videoram", 0);
     chaos__store_set(store, libxl.text, "dm-version", "qemu_xen");
     chaos__store_set(store, libxl.text, "type",
                      config->type == CHAOS__TYPE_PVH ? "pvh" : "pv");

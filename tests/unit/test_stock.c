@@ -192,10 +192,12 @@ static const struct expected guest_nodes[] = {
     { "/local/domain/$D/device/suspend/event-channel", "", "n$D" },
     { "/local/domain/$D/memory/target", "4096", "n0,r$D" },
     { "/local/domain/$D/memory/static-max", "8192", "n0,r$D" },
+    { "/local/domain/$D/memory/videoram", "0", "n0,r$D" },
     { "/local/domain/$D/cpu/0/availability", "online", "n0,r$D" },
     { "/local/domain/$D/cpu/1/availability", "online", "n0,r$D" },
     { "/local/domain/$D/console/type", "xenconsoled", "n0,r$D" },
-    { "/local/domain/$D/console/tty", "", "n0,r$D" },
+    { "/local/domain/$D/console/output", "pty", "n0,r$D" },
+    { "/local/domain/$D/console/backend-id", "0", "n$D,r0" },
     { "/local/domain/0/backend/console/$D/0/state", "1", "n0,r$D" },
     { "/libxl/$D/device/console/0/backend",
       "/local/domain/0/backend/console/$D/0", "n0" },
@@ -207,6 +209,7 @@ static const struct expected device_nodes[] = {
     { "/local/domain/$D/device/vif/0/state", "1", "n$D,r0" },
     { "/local/domain/$D/device/vif/0/mac", MAC, "n$D,r0" },
     { "/local/domain/$D/device/vif/0/mtu", NULL, "n0,r$D" },
+    { "/local/domain/$D/device/vif/0/trusted", "1", "n$D,r0" },
     { "/local/domain/0/backend/vif/$D/0/state", "2", "n0,r$D" },
     { "/local/domain/0/backend/vif/$D/0/mac", MAC, "n0,r$D" },
     { "/local/domain/0/backend/vif/$D/0/ip", "10.1.2.3", "n0,r$D" },
@@ -220,6 +223,7 @@ static const struct expected device_nodes[] = {
     { "/local/domain/$D/device/vbd/51712/state", "1", "n$D,r0" },
     { "/local/domain/$D/device/vbd/51712/virtual-device", "51712", "n$D,r0" },
     { "/local/domain/0/backend/vbd/$D/51712/mode", "r", "n0,r$D" },
+    { "/local/domain/0/backend/vbd/$D/51712/discard-enable", "0", "n0,r$D" },
     { "/local/domain/0/backend/vbd/$D/51712/hotplug-status", "connected",
       "n0,r$D" },
     { "/libxl/$D/device/vbd/51712/type", "phy", "n0" },
@@ -291,6 +295,9 @@ static void tells_tools_later(void **state)
     assert_false(is_node("/libxl/$D", domid));
     assert_false(is_node("/local/domain/0/backend/console/$D", domid));
     assert_false(is_node("/local/domain/0/backend/vif/$D/0/bridge", domid));
+    /* What blkback would take the wrong way is there from the start. */
+    assert_true(
+        is_node("/local/domain/0/backend/vbd/$D/51712/discard-enable", domid));
     snprintf(name, sizeof(name), "%s/name", node("/local/domain/$D/vm", domid));
     assert_false(is_node(name, domid));
 

@@ -43,11 +43,18 @@ connected() { # DOMID COUNT
         [ -n "$(xenstore-read "/local/domain/$1/console/tty")" ]
 }
 
+# Devices that come when the guest is up, as what xl and chaos are told.
+late=()
+they_come() { # TOOL
+    local words
+    for words in "${late[@]}"; do "$1" $words || return; done
+}
+
 # Until the guest is up, and no driver has anything left to say.
 dump_when_up() { # TOOL DEVICES
     local domid
     until_true 180 grep -q 'guest: up' $log || { tail $log; return 1; }
-    domid=$(xl domid same) && until_true 20 connected "$domid" "$2" ||
+    domid=$(xl domid same) && they_come "$1" && until_true 20 connected "$domid" "$2" ||
         { front_ends "$domid"; return 1; }
     dump "$domid" >"$1.nodes"
 }
@@ -123,6 +130,12 @@ same() { # TYPE DEVICES [LINE]...
     nodes_of xl "$2" && nodes_of chaos "$2" --cold && differ_as_told
 }
 
+same_when_they_come() { # TYPE
+    local late=("network-attach same mac=00:16:3e:01:02:03 bridge=xenbr0"
+        "block-attach same format=raw vdev=xvda access=rw target=$work/rw.img")
+    same "$1" 2
+}
+
 same_from_shell() { # TYPE DEVICES [LINE]...
     write_config "$1" "${@:3}"
     nodes_of xl "$2" && chaos pool fill -n 1 same.cfg >/dev/null && nodes_of chaos "$2" --no-refill || return
@@ -142,6 +155,7 @@ for type in $TYPES; do
     # Linux leaves a CD-ROM of an HVM or PVH guest to QEMU.
     [ "$type" = pvh ] && all=2 || all=3
     check "$type: an interface and a disk" same $type 2 "$vif" "disk = [$disk]"
+    check "$type: the same, that come when the guest runs" same_when_they_come $type
     check "$type: the same from a shell" same_from_shell $type 2 "$vif" \
         "disk = [\"format=raw,vdev=xvda,access=ro,target=$work/ro.img\"]"
     check "$type: two vCPUs, two interfaces, an address, a disk read only" same $type 4 \
