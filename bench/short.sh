@@ -37,8 +37,10 @@ by_chaos() { # REGISTRY TYPE
     done
 }
 
+# So short that every fourth of them meets a tick of dom0's clock, which is a tenth
+# of it: more of them, or the median is one of these now and then.
 in_process() { # TYPE
-    local op
+    local op runs=15
     say "libchaos, $1"
     try inprocess -s -n $runs -r 0 "$1" "$work/unikernels/$1/noop" >both.ns || : >both.ns
     for op in create destroy; do
