@@ -37,8 +37,8 @@ by_chaos() { # REGISTRY TYPE
     done
 }
 
-# So short that every fourth of them meets a tick of dom0's clock, which is a tenth
-# of it: more of them, or the median is one of these now and then.
+# The first two creates of a process take longer than all that follow: of few, the
+# median would be the second whenever one of the others is disturbed.
 in_process() { # TYPE
     local op runs=15
     say "libchaos, $1"

@@ -30,11 +30,11 @@ struct chaos_console;
 
 /*
  * Opens the console of a guest, also of one that another toolstack made.
- * CHAOS_EBUSY when another process reads it, by a way that heeds locks (xl's
- * does not); CHAOS_ETIMEDOUT when xenconsoled has no terminal for it within 5
- * s. The console keeps no reference to the context but must be closed before
- * it. It outlives its guest: reads then return what was left, writes go
- * nowhere.
+ * CHAOS_EBUSY when another process has opened it so (xl's console command is
+ * not noticed); CHAOS_ETIMEDOUT when xenconsoled has no terminal for it within
+ * five seconds.  The console keeps no reference to the context but must be
+ * closed before it.  It outlives its guest: reads then return what was left,
+ * writes go nowhere.
  */
 int chaos_console_open(struct chaos *chaos, uint32_t domid,
                        struct chaos_console **console_r,

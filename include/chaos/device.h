@@ -102,11 +102,12 @@ int chaos_guest_devices(struct chaos *chaos, uint32_t domid, unsigned flags,
  * Gives a guest an interface or a disk.  `spec` is as an element of vif= or
  * disk= in chaos.cfg(5).  *id_r, which may be NULL, is its number, as in struct
  * chaos_device_info: that of an interface without devid= comes behind the
- * guest's last.  When they return 0 the back end is there and waits for the
- * guest, which sees the device by itself.  On failure nothing of it is left.
- * They fail as chaos_guest_create() does about a device, with CHAOS_EEXIST also
- * when the guest has one of this number, and CHAOS_EINVAL when it has 8
- * interfaces or 16 disks.
+ * guest's last, and behind those that were taken from it by force, as a guest
+ * that has not noticed looks at no other with their number.  When they return 0
+ * the back end is there and waits for the guest, which sees the device by
+ * itself.  On failure nothing of it is left. They fail as chaos_guest_create()
+ * does about a device, with CHAOS_EEXIST also when the guest has one of this
+ * number, and CHAOS_EINVAL when it has 8 interfaces or 16 disks.
  */
 int chaos_network_attach(struct chaos *chaos, uint32_t domid, const char *spec,
                          uint32_t *id_r, struct chaos_error *err);

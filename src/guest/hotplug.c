@@ -152,7 +152,8 @@ static bool has(struct chaos *chaos, const struct chaos__slot *slot,
     return false;
 }
 
-/* As xl numbers it: behind the last. */
+/* As xl numbers it: behind the last; and behind those that it may still have.
+ */
 static uint32_t next_id(struct chaos *chaos, const struct chaos__slot *slot)
 {
     struct chaos__device *record = NULL;

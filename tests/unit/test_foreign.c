@@ -628,7 +628,6 @@ static void shows_its_devices(void **state)
     must_destroy(domid);
 }
 
-/* A guest of chaos's that another registry has is not one of xl's. */
 /* Nothing but a terminal of xenconsoled's is opened. */
 static void shows_its_console(void **state)
 {
@@ -656,6 +655,7 @@ static void shows_its_console(void **state)
     must_destroy(domid);
 }
 
+/* A guest of chaos's that another registry has is not one of xl's. */
 static void is_another_registrys(void **state)
 {
     struct chaos_options options = { .run_dir = NULL };

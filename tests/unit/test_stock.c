@@ -195,6 +195,7 @@ static const struct expected guest_nodes[] = {
     { "/local/domain/$D/memory/videoram", "0", "n0,r$D" },
     { "/local/domain/$D/cpu/0/availability", "online", "n0,r$D" },
     { "/local/domain/$D/cpu/1/availability", "online", "n0,r$D" },
+    { "/local/domain/$D/console", NULL, "n0,r$D" },
     { "/local/domain/$D/console/type", "xenconsoled", "n0,r$D" },
     { "/local/domain/$D/console/output", "pty", "n0,r$D" },
     { "/local/domain/$D/console/backend-id", "0", "n$D,r0" },
