@@ -30,8 +30,8 @@ struct chaos_console;
 
 /*
  * Opens the console of a guest, also of one that another toolstack made.
- * CHAOS_EBUSY when another process has opened it so (xl's console command is
- * not noticed); CHAOS_ETIMEDOUT when xenconsoled has no terminal for it within
+ * CHAOS_EBUSY when another process has opened it so, or xl's console command
+ * shows it; CHAOS_ETIMEDOUT when xenconsoled has no terminal for it within
  * five seconds.  The console keeps no reference to the context but must be
  * closed before it.  It outlives its guest: reads then return what was left,
  * writes go nowhere.

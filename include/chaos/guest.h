@@ -133,13 +133,16 @@ struct chaos_guest_control {
  * guest are connected in any case, those of another wait for it.  `config` is
  * not changed and stays the caller's; domid_r may be NULL.  When it returns 0
  * the guest's vCPU may already have run.  On failure nothing of it is left,
- * though back ends may take a moment to let go of it.  Errors: CHAOS_EINVAL
- * (the configuration, a bridge or disk that is none), CHAOS_EIMAGE (the kernel
- * or ramdisk), CHAOS_ENOTSUP (CHAOS_CREATE_NOXS, and a guest that is not to use
- * noxs), CHAOS_EEXIST (name, UUID, MAC address or name of an
- * interface taken), CHAOS_EBUSY (a disk that is in use), CHAOS_ETIMEDOUT (a
- * back end or XenStore does not answer), CHAOS_ENOMEM (memory, domids, room for
- * devices in the registry), CHAOS_EFAILED (a back end that is not there or
+ * though back ends may take a moment to let go of it.  On a disk's file a lease
+ * is held for a moment (fcntl(2)): whoever opens it just then waits, and the
+ * process gets SIGURG, which nobody notices who does not ask for it.
+ *
+ * Errors: CHAOS_EINVAL (the configuration, a bridge or disk that is none),
+ * CHAOS_EIMAGE (the kernel or ramdisk), CHAOS_ENOTSUP (CHAOS_CREATE_NOXS, and a
+ * guest that is not to use noxs), CHAOS_EEXIST (name, UUID, MAC address or name
+ * of an interface taken), CHAOS_EBUSY (a disk that is in use), CHAOS_ETIMEDOUT
+ * (a back end or XenStore does not answer), CHAOS_ENOMEM (memory, domids, room
+ * for devices in the registry), CHAOS_EFAILED (a back end that is not there or
  * refuses; anything else).
  */
 int chaos_guest_create(struct chaos *chaos, const struct chaos_config *config,
@@ -303,7 +306,8 @@ int chaos_guest_settle(struct chaos *chaos, uint32_t domid,
                        struct chaos_settled *settled_r,
                        struct chaos_error *err);
 
-/* Gives a guest another name.  CHAOS_EEXIST when it is taken, CHAOS_EINVAL
+/* Gives a guest another name.  CHAOS_EEXIST when it is taken (of a guest that
+ * speaks to XenStore, by another toolstack's guest as well), CHAOS_EINVAL
  * when it is none (see chaos.cfg(5)).  The name in XenStore follows; if that
  * fails, the guest has its new name all the same. */
 int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,

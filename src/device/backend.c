@@ -15,18 +15,17 @@
 
 #define DISMISS_TIMEOUT_MS 10000 /* LIBXL_DESTROY_TIMEOUT */
 
-int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
-                           struct chaos__devices *devices,
-                           struct chaos_error *err)
+void chaos__devices_connect(struct chaos__store *store, uint32_t domid,
+                            struct chaos__devices *devices)
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
     unsigned i, count = chaos__ends(devices, domid, devices->of_shell, ends);
 
     for (i = 0; i < count; i++) {
         chaos__end_write(store, &ends[i]);
-        chaos__end_watch(store, &ends[i]);
+        if (ends[i].noxs) /* it is waited for in any case */
+            chaos__end_watch(store, &ends[i]);
     }
-    return chaos__store_send(store, err);
 }
 
 struct plug {
@@ -60,14 +59,8 @@ int chaos__devices_plug(struct chaos__store *store, uint32_t domid,
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
     struct plug plug = { ends, chaos__ends(devices, domid, false, ends) };
-    unsigned i;
-    int rc = chaos__store_transact(store, write_plug, &plug, err);
 
-    if (rc < 0)
-        return rc;
-    for (i = 0; i < plug.count; i++)
-        chaos__end_watch(store, &ends[i]);
-    return chaos__store_run(store, err);
+    return chaos__store_transact(store, write_plug, &plug, err);
 }
 
 /* The back end's own words for why it did not connect. */
@@ -147,6 +140,17 @@ static int look(struct chaos__store *store, struct chaos__end *ends,
     return rc < 0 ? rc : most;
 }
 
+/* Those that have not been since they were written. */
+static void watch(struct chaos__store *store, const struct chaos__end *ends,
+                  unsigned count)
+{
+    unsigned i;
+
+    for (i = 0; i < count; i++)
+        if (!ends[i].noxs)
+            chaos__end_watch(store, &ends[i]);
+}
+
 static void unwatch(struct chaos__store *store, const struct chaos__end *ends,
                     unsigned count)
 {
@@ -156,7 +160,8 @@ static void unwatch(struct chaos__store *store, const struct chaos__end *ends,
         chaos__end_unwatch(store, &ends[i]);
 }
 
-/* Until all are done: NULL in *late_r, or one that is not in time. */
+/* Until all are done: NULL in *late_r, or one that is not in time.  They are
+ * watched. */
 static int wait_for(struct chaos__store *store, struct chaos__end *ends,
                     unsigned count, step_fn step, int timeout_ms,
                     struct chaos__end **late_r, struct chaos_error *err)
@@ -177,6 +182,18 @@ static int wait_for(struct chaos__store *store, struct chaos__end *ends,
     }
     if (rc == STEP_DONE)
         *late_r = NULL;
+    return rc;
+}
+
+static int watch_for(struct chaos__store *store, struct chaos__end *ends,
+                     unsigned count, step_fn step, int timeout_ms,
+                     struct chaos__end **late_r, struct chaos_error *err)
+{
+    int rc;
+
+    watch(store, ends, count);
+    rc = wait_for(store, ends, count, step, timeout_ms, late_r, err);
+    unwatch(store, ends, count);
     return rc;
 }
 
@@ -213,6 +230,38 @@ static int join(struct chaos__store *store, const struct chaos__end *end,
         return STEP_DONE;
     chaos__end_write_front_state(store, end, CHAOS__END_CONNECTED);
     return STEP_EVENT;
+}
+
+/* Of a guest that finds its devices by itself dom0's kernel shows all that is
+ * waited for. */
+static int look_at_kernel(struct chaos__store *store, struct chaos__end *end,
+                          struct chaos_error *err)
+{
+    if (end->noxs || end->guest_runs || end->p9)
+        return STEP_EVENT;
+    if (end->block)
+        return chaos__dom0_has_disk(end->domid, end->id) ? STEP_DONE
+                                                         : STEP_EVENT;
+    return end->net->is_joined ? STEP_DONE : join(store, end, err);
+}
+
+/*
+ * Loading the image has taken its time, and by then most back ends have done
+ * their part.  So they are not watched before, which would be another ten
+ * requests and events for xenstored.  Returns how many have not.
+ */
+static int look_at_once(struct chaos__store *store, struct chaos__end *ends,
+                        unsigned count, struct chaos_error *err)
+{
+    int left = 0, rc = 0;
+    unsigned i;
+
+    for (i = 0; rc >= 0 && i < count; i++) {
+        rc = look_at_kernel(store, &ends[i], err);
+        ends[i].is_done = rc == STEP_DONE;
+        left += !ends[i].is_done;
+    }
+    return rc < 0 ? rc : left;
 }
 
 /* A back end that does not wait for its front end. */
@@ -290,7 +339,7 @@ static int plug_all(struct chaos__store *store, struct chaos__end *ends,
 
     for (i = 0; i < count; i++)
         ends[i].is_done = !*chaos__end_script(&ends[i]);
-    rc = wait_for(store, ends, count, waits_step, timeout_ms, &late, err);
+    rc = watch_for(store, ends, count, waits_step, timeout_ms, &late, err);
     if (rc == 0 && late)
         rc = fail_late(store, late, "did not start in time", err);
     for (i = 0; rc == 0 && i < count; i++)
@@ -336,10 +385,12 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
     if (rc == 0 && chaos__devices_have_scripts(devices->config))
         rc = plug_all(store, ends, count, timeout_ms, err);
     if (rc == 0)
-        rc = wait_for(store, ends, count, connect_step, timeout_ms, &late, err);
+        rc = look_at_once(store, ends, count, err);
+    if (rc > 0)
+        rc =
+            watch_for(store, ends, count, connect_step, timeout_ms, &late, err);
     if (rc == 0 && late)
         rc = fail_late(store, late, "did not connect in time", err);
-    unwatch(store, ends, count);
     /* What a disk can do is the guest's to find out, if it can. */
     for (i = 0; rc == 0 && i < count; i++)
         if (ends[i].block && ends[i].noxs)
@@ -435,10 +486,8 @@ int chaos__devices_calm(struct chaos__store *store, uint32_t domid,
     for (i = 0; i < count; i++) {
         place(&ends[i], domid, &names[i]);
         ends[i].wants_front = !names[i].is_net;
-        chaos__end_watch(store, &ends[i]);
     }
-    rc = wait_for(store, ends, count, calm_step, CALM_TIMEOUT_MS, &late, err);
-    unwatch(store, ends, count);
+    rc = watch_for(store, ends, count, calm_step, CALM_TIMEOUT_MS, &late, err);
     return rc < 0 ? rc : chaos__store_run(store, err);
 }
 
@@ -516,10 +565,9 @@ int chaos__devices_dismiss(struct chaos__store *store, uint32_t domid,
     unsigned i;
     int rc;
 
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count; i++)
         place(&ends[i], domid, &names[i]);
-        chaos__end_watch(store, &ends[i]);
-    }
+    watch(store, ends, count);
     rc = chaos__store_run(store, err);
     if (rc == 0)
         rc = tell_to_close(store, ends, count, by_force, err);

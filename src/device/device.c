@@ -53,7 +53,7 @@ static int open_block(const struct chaos__disk *disk,
     rc = chaos__dom0_disk_open(disk->target, is_writable(disk), &block->host,
                                err);
     if (rc == 0 && !block->host.is_file && disk->access == CHAOS__DISK_WRITE) {
-        rc = chaos__dom0_disk_is_free(&block->host, disk->target, err);
+        rc = chaos__dom0_device_is_free(&block->host, disk->target, err);
         if (rc < 0)
             chaos__dom0_disk_close(&block->host);
     }
@@ -157,6 +157,28 @@ bool chaos__devices_have_scripts(const struct chaos_config *config)
     for (i = 0; i < config->disk_count; i++)
         any = any || *config->disks[i].script;
     return any;
+}
+
+int chaos__devices_check_files(struct chaos__devices *devices,
+                               struct chaos_error *err)
+{
+    const struct chaos__disk *disk;
+    struct chaos__block *block;
+    unsigned i;
+    int rc;
+
+    for (i = 0; i < devices->block_count; i++) {
+        disk = &devices->config->disks[i];
+        block = &devices->blocks[i];
+        if (!disk->target || *disk->script || !block->host.is_file ||
+            disk->access == CHAOS__DISK_SHARED_WRITE)
+            continue;
+        rc = chaos__dom0_file_is_free(&block->host, is_writable(disk),
+                                      disk->target, err);
+        if (rc < 0)
+            return chaos__fail_within(err, rc, "disk %s", disk->vdev);
+    }
+    return 0;
 }
 
 static int attach_block(const struct chaos__disk *disk, bool noxs, int loop,

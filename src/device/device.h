@@ -98,17 +98,23 @@ int chaos__devices_prepare(struct chaos__hv *hv, uint32_t domid,
                            const uint64_t *frames, void *pages,
                            struct chaos_error *err);
 
+/* CHAOS_EBUSY: something in dom0 has the file of a disk, and one of both
+ * writes, which is fine when the user says w!.  Among chaos's guests the
+ * registry sees to that, and has been asked.  Waits as
+ * chaos__dom0_file_is_free() does. */
+int chaos__devices_check_files(struct chaos__devices *devices,
+                               struct chaos_error *err);
+
 /* Gets loop devices for the disks that are files; late-bound ones get those
  * from `first_loop` up that are free, and those that are deferred none. */
 int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err);
 
-/* Sends both ends' nodes: the back ends begin to connect.  What comes of that
- * is told by chaos__devices_finish().  Of a shell's devices that is done for
- * those that were deferred. */
-int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
-                           struct chaos__devices *devices,
-                           struct chaos_error *err);
+/* Queues both ends' nodes: when they are sent, the back ends begin to connect.
+ * What comes of that is told by chaos__devices_finish().  Of a shell's devices
+ * that is done for those that were deferred. */
+void chaos__devices_connect(struct chaos__store *store, uint32_t domid,
+                            struct chaos__devices *devices);
 
 /* The same for a guest that runs, as one change that it sees at once.
  * CHAOS_ENOGUEST when its directory has gone. */

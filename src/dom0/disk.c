@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "clock.h"
 #include "dom0.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +19,11 @@
 /* Between being told of a free loop device and taking it another process may
  * have taken it: each try lets one other get ahead. */
 #define LOOP_TRIES 1000
+
+#define OPEN_TRIES 100
+
+/* The kernel closes the file of a loop device a moment after that has gone. */
+#define FILE_TRIES 8
 
 static void forget(struct chaos__dom0_disk *disk)
 {
@@ -54,6 +62,21 @@ static int examine(const char *path, struct chaos__dom0_disk *disk,
     return 0;
 }
 
+/* Without blocking: a path may lead to a pipe.  That fails while somebody looks
+ * whether he is the only one who has the file, which takes no time. */
+static int open_patiently(const char *path, int flags)
+{
+    int fd, tries;
+
+    for (tries = 0; tries < OPEN_TRIES; tries++) {
+        fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+        if (fd >= 0 || errno != EWOULDBLOCK)
+            return fd;
+        chaos__sleep_us(CHAOS__LOOK_FIRST_US);
+    }
+    return -1;
+}
+
 int chaos__dom0_disk_open(const char *path, bool is_writable,
                           struct chaos__dom0_disk *disk_r,
                           struct chaos_error *err)
@@ -61,9 +84,7 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
     int rc;
 
     forget(disk_r);
-    /* Without blocking: a path may lead to a pipe. */
-    disk_r->fd =
-        open(path, (is_writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+    disk_r->fd = open_patiently(path, is_writable ? O_RDWR : O_RDONLY);
     if (disk_r->fd < 0)
         return chaos__fail_errno(err, errno, "%s: opening it%s", path,
                                  is_writable ? " for writing" : "");
@@ -73,15 +94,22 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
     return rc;
 }
 
-/* The kernel's own users of a device keep it from being opened like this. */
-int chaos__dom0_disk_is_free(const struct chaos__dom0_disk *disk,
-                             const char *path, struct chaos_error *err)
-{
-    char again[32];
-    int fd;
+/* ----------------------------------------------------------- other users */
 
-    snprintf(again, sizeof(again), "/proc/self/fd/%d", disk->fd);
-    fd = open(again, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+static int open_again(const struct chaos__dom0_disk *disk, int flags)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", disk->fd);
+    return open_patiently(path, flags);
+}
+
+/* The kernel's own users of a device keep it from being opened like this. */
+int chaos__dom0_device_is_free(const struct chaos__dom0_disk *disk,
+                               const char *path, struct chaos_error *err)
+{
+    int fd = open_again(disk, O_RDONLY | O_EXCL);
+
     if (fd >= 0) {
         close(fd);
         return 0;
@@ -93,6 +121,98 @@ int chaos__dom0_disk_is_free(const struct chaos__dom0_disk *disk,
                            "would destroy what is on it",
                            path);
     return chaos__fail_errno(err, errno, "%s: opening it once more", path);
+}
+
+/*
+ * The kernel gives a lease on a file when nobody else has it open: for writing
+ * when it is to be F_RDLCK, for anything when F_WRLCK.  False: it doesn't, for
+ * that.  Who breaks the lease has the owner told by SIGIO, which would end the
+ * process, or by the signal that he prefers.
+ */
+static bool can_lease(int fd, int type)
+{
+    if (fcntl(fd, F_SETSIG, SIGURG) < 0 || fcntl(fd, F_SETLEASE, type) < 0)
+        return errno != EAGAIN;
+    fcntl(fd, F_SETLEASE, F_UNLCK);
+    return true;
+}
+
+/* The loop device that has the file; CHAOS__LOOP_NONE: none. */
+static int find_loop(const struct chaos__dom0_disk *disk)
+{
+    DIR *blocks = opendir("/sys/block");
+    int number, found = CHAOS__LOOP_NONE;
+    struct dirent *entry;
+    uint64_t id[2];
+
+    if (!blocks)
+        return found;
+    while (found == CHAOS__LOOP_NONE && (entry = readdir(blocks)))
+        if (sscanf(entry->d_name, "loop%d", &number) == 1 &&
+            chaos__dom0_loop_id(number, id, NULL) == 0 &&
+            memcmp(id, disk->id, sizeof(id)) == 0)
+            found = number;
+    closedir(blocks);
+    return found;
+}
+
+/* Whether others write to a file that is open for writing here, too: only who
+ * doesn't can ask.  1, 0, or an error. */
+static int is_written(struct chaos__dom0_disk *disk)
+{
+    int fd = open_again(disk, O_RDONLY), rc;
+
+    if (fd < 0)
+        return -errno;
+    close(disk->fd);
+    disk->fd = fd;
+    rc = !can_lease(fd, F_RDLCK);
+    fd = open_again(disk, O_RDWR);
+    if (fd < 0)
+        return -errno;
+    close(disk->fd);
+    disk->fd = fd;
+    return rc;
+}
+
+static int fail_used(int loop, bool is_writable, const char *path,
+                     struct chaos_error *err)
+{
+    char who[32] = "a program";
+
+    if (loop != CHAOS__LOOP_NONE)
+        snprintf(who, sizeof(who), "/dev/loop%d", loop);
+    return chaos__fail(
+        err, CHAOS_EBUSY,
+        "%s: %s has it open%s, perhaps for another "
+        "toolstack's guest; %s",
+        path, who, is_writable ? "" : " for writing",
+        is_writable ? "a guest that writes to it as well would destroy what "
+                      "is on it, unless all can share it and say w!"
+                    : "what a guest reads of it meanwhile would not fit "
+                      "together");
+}
+
+int chaos__dom0_file_is_free(struct chaos__dom0_disk *disk, bool is_writable,
+                             const char *path, struct chaos_error *err)
+{
+    int64_t pause_us = CHAOS__LOOK_FIRST_US;
+    int tries = 0, loop, rc;
+
+    while (!can_lease(disk->fd, is_writable ? F_WRLCK : F_RDLCK)) {
+        loop = find_loop(disk);
+        rc = is_writable && loop == CHAOS__LOOP_NONE ? is_written(disk) : 1;
+        if (rc < 0)
+            return chaos__fail_errno(err, -rc, "%s: opening it once more",
+                                     path);
+        if (rc == 0)
+            break;
+        if (++tries == FILE_TRIES)
+            return fail_used(loop, is_writable, path, err);
+        chaos__sleep_us(pause_us);
+        pause_us = chaos__look_next_us(pause_us);
+    }
+    return 0;
 }
 
 static int fail_loop(struct chaos_error *err)

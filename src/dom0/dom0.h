@@ -21,6 +21,13 @@ int chaos__dom0_backend(const char *type, struct chaos_error *err);
 int chaos__dom0_remove_userdata(uint32_t domid, const char *uuid,
                                 struct chaos_error *err);
 
+/* Keeps xl's console command, and other processes of ours, from a domain's
+ * console until it is unlocked or the process ends.  CHAOS_EBUSY when somebody
+ * keeps us from it. */
+int chaos__dom0_lock_console(uint32_t domid, int *fd_r,
+                             struct chaos_error *err);
+void chaos__dom0_unlock_console(uint32_t domid, int fd);
+
 /* ------------------------------------------------------------- network */
 
 /* Whether an interface of that name exists and is a bridge; its MTU. */
@@ -64,7 +71,17 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
 
 /* CHAOS_EBUSY: dom0's kernel has a block device for itself, as one that is
  * mounted, swapped to, or part of another. */
-int chaos__dom0_disk_is_free(const struct chaos__dom0_disk *disk,
+int chaos__dom0_device_is_free(const struct chaos__dom0_disk *disk,
+                               const char *path, struct chaos_error *err);
+
+/*
+ * CHAOS_EBUSY: somebody else has the file, for another toolstack's guest or for
+ * himself, and one of both writes.  A program that only reads it does not
+ * count, and on a file system without leases (fcntl(2)) nobody is seen.  Waits
+ * a moment for one that is just letting go.  Whoever opens the file meanwhile
+ * waits, too, and the process gets SIGURG, which is ignored unless it wants it.
+ */
+int chaos__dom0_file_is_free(struct chaos__dom0_disk *disk, bool is_writable,
                              const char *path, struct chaos_error *err);
 
 /* Puts a loop device over a file, with direct I/O if it can have that.  The

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "dom0/dom0.h"
 #include "guest.h"
 
 #include <errno.h>
@@ -6,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -29,6 +29,8 @@ struct chaos_console {
     /* of a guest that speaks to XenStore: xenconsoled reads its ring, keeps the
      * log and has a terminal for us; -1: the ring is ours */
     int terminal;
+    int lock; /* keeps others from the terminal; -1: none */
+    uint32_t domid;
     struct chaos__hv *hv;
     struct chaos__hv_port *port;
     struct ring *ring;
@@ -93,18 +95,18 @@ static int open_terminal(struct chaos *chaos, uint32_t domid, const char *guest,
 {
     struct termios settings;
     char name[64];
-    int rc = find_terminal(chaos, domid, guest, name, sizeof(name), err);
+    int rc = chaos__dom0_lock_console(domid, &console->lock, err);
 
+    if (rc == CHAOS_EBUSY)
+        fail_busy(guest, err);
+    if (rc == 0)
+        rc = find_terminal(chaos, domid, guest, name, sizeof(name), err);
     if (rc < 0)
         return rc;
     console->terminal = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (console->terminal < 0)
         return chaos__fail_errno(err, errno, "the console of %s: opening %s",
                                  guest, name);
-    if (flock(console->terminal, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK
-                   ? fail_busy(guest, err)
-                   : chaos__fail_errno(err, errno, "locking %s", name);
     /* Echo and lines are the guest's business. */
     if (tcgetattr(console->terminal, &settings) == 0) {
         cfmakeraw(&settings);
@@ -178,7 +180,8 @@ int chaos_console_open(struct chaos *chaos, uint32_t domid,
     console = calloc(1, sizeof(*console));
     if (!console)
         return chaos__fail_memory(err);
-    console->terminal = -1;
+    console->terminal = console->lock = -1;
+    console->domid = domid;
     rc = open_either(chaos, domid, slot, console, err);
     if (rc < 0) {
         chaos_console_close(console);
@@ -194,6 +197,8 @@ void chaos_console_close(struct chaos_console *console)
         return;
     if (console->terminal >= 0)
         close(console->terminal);
+    if (console->lock >= 0)
+        chaos__dom0_unlock_console(console->domid, console->lock);
     chaos__hv_unmap(console->hv, console->ring, 1);
     chaos__hv_port_close(console->port);
     free(console);

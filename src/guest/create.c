@@ -8,6 +8,7 @@
 #include "create.h"
 
 #include "devices.h"
+#include "foreign.h"
 #include "nodes.h"
 
 #include <time.h>
@@ -64,13 +65,13 @@ static int dress_nodes(struct chaos *chaos, const struct chaos_config *config,
     if (rc < 0)
         return rc;
     if (chaos__devices_any_deferred(shell->devices)) {
-        chaos__devices_note_deferred(chaos->registry, slot, shell->devices);
+        chaos__devices_note_loops(chaos->registry, slot, shell->devices);
         slot->are_connected = 0;
     }
     chaos__nodes_dress(chaos->store, slot, config);
     chaos__devices_dress(chaos->store, shell->domid, shell->devices);
-    return chaos__devices_connect(chaos->store, shell->domid, shell->devices,
-                                  err);
+    chaos__devices_connect(chaos->store, shell->domid, shell->devices);
+    return chaos__store_send(chaos->store, err);
 }
 
 /* What a shell has that is the guest's to choose. */
@@ -161,6 +162,14 @@ static int execute(struct chaos *chaos, const struct chaos_config *config,
 
 /* -------------------------------------------------------------- create */
 
+static int undo(struct chaos *chaos, struct chaos__slot *slot,
+                struct chaos__shell *shell, int rc)
+{
+    chaos__undo(chaos, slot, NULL);
+    chaos__shell_release(shell);
+    return rc;
+}
+
 /* What is undone goes on behind the message of why. */
 static int execute_or_undo(struct chaos *chaos,
                            const struct chaos_config *config,
@@ -171,7 +180,7 @@ static int execute_or_undo(struct chaos *chaos,
     int rc = execute(chaos, config, payload, flags, slot, shell, err);
 
     if (rc < 0)
-        chaos__undo(chaos, slot, NULL);
+        return undo(chaos, slot, shell, rc);
     chaos__shell_release(shell);
     return rc;
 }
@@ -190,9 +199,7 @@ static int create_cold(struct chaos *chaos, const struct chaos_config *config,
     rc = chaos__create_prepare(chaos, config, slot, shell, err);
     if (rc == 0)
         return execute_or_undo(chaos, config, payload, flags, slot, shell, err);
-    chaos__undo(chaos, slot, NULL);
-    chaos__shell_release(shell);
-    return rc;
+    return undo(chaos, slot, shell, rc);
 }
 
 /* Whether it failed because the shell has lost its domain, or a loop device to
@@ -200,6 +207,18 @@ static int create_cold(struct chaos *chaos, const struct chaos_config *config,
 static bool is_of_shell(int rc)
 {
     return rc == CHAOS_ENOGUEST || rc == CHAOS_EBUSY;
+}
+
+/* The name of a guest that xl could run as well: a noxs guest need not wait
+ * until all domains of the host have been looked at. */
+static int check_beside(struct chaos *chaos, const struct chaos_config *config,
+                        const struct chaos__shell *shell,
+                        struct chaos_error *err)
+{
+    int rc =
+        shell->noxs ? 0 : chaos__foreign_check_name(chaos, config->name, err);
+
+    return rc < 0 ? rc : chaos__foreign_check_disks(chaos, shell->devices, err);
 }
 
 static int create_from(struct chaos *chaos, const struct chaos_config *config,
@@ -212,11 +231,16 @@ static int create_from(struct chaos *chaos, const struct chaos_config *config,
 
     chaos__phase(chaos, CHAOS_PHASE_HOST);
     rc = chaos__ready(chaos, err);
+    if (rc == 0)
+        rc = check_beside(chaos, config, shell, err);
     if (rc < 0)
         return rc;
     if (flags & CHAOS_CREATE_COLD)
         return create_cold(chaos, config, payload, flags, shell, err);
     while ((got = chaos__create_claim(chaos, config, &slot, shell, err)) > 0) {
+        rc = chaos__devices_check_files(shell->devices, err);
+        if (rc < 0)
+            return undo(chaos, slot, shell, rc);
         rc = execute_or_undo(chaos, config, payload, flags, slot, shell, &why);
         if (rc == 0)
             return 0;

@@ -15,10 +15,6 @@
 /* Of the 2^24 addresses that Xen has, a host's guests use some thousands. */
 #define MAC_TRIES 64
 
-/* First half of a disk's key: neither a file system's number nor what stands
- * for block devices (dom0/dom0.h). */
-#define KEY_UNBOUND (UINT64_MAX - 1)
-
 /* ----------------------------------------------------------- recording */
 
 /* Xen's own prefix, and what is random of it. */
@@ -98,14 +94,9 @@ static void fill_block(struct chaos__device *record,
         .references = { block->ring.reference },
         .frames = { block->ring.frame },
     };
-    /* A disk that waits for its file has nothing to share yet; one that is
-     * deferred has no loop device either. */
-    if (block->is_deferred) {
+    /* A disk that waits for its file has nothing to share yet. */
+    if (!disk->target)
         record->key[0] = record->key[1] = 0;
-    } else if (!disk->target) {
-        record->key[0] = KEY_UNBOUND;
-        record->key[1] = (uint64_t)block->host.loop;
-    }
     memcpy(record->name, disk->vdev, sizeof(record->name));
 }
 
@@ -222,22 +213,33 @@ bool chaos__devices_of(struct chaos__registry *registry,
     return true;
 }
 
-void chaos__devices_note_deferred(struct chaos__registry *registry,
-                                  const struct chaos__slot *slot,
-                                  const struct chaos__devices *devices)
+static struct chaos__device *find_block(struct chaos__registry *registry,
+                                        const struct chaos__slot *slot,
+                                        uint64_t id)
 {
     struct chaos__device *record = NULL;
-    const struct chaos__block *block = devices->blocks;
 
-    while ((record = chaos__registry_next_device(registry, slot, record))) {
-        if (record->kind != CHAOS__DEVICE_BLOCK)
+    while ((record = chaos__registry_next_device(registry, slot, record)) &&
+           (record->kind != CHAOS__DEVICE_BLOCK || record->id != id))
+        ;
+    return record;
+}
+
+void chaos__devices_note_loops(struct chaos__registry *registry,
+                               const struct chaos__slot *slot,
+                               const struct chaos__devices *devices)
+{
+    struct chaos__device *record;
+    unsigned i;
+
+    for (i = 0; i < devices->block_count; i++) {
+        record =
+            find_block(registry, slot, devices->config->disks[i].vdev_number);
+        if (!record)
             continue;
-        if (block->is_deferred) {
-            record->loop = block->host.loop;
-            record->major = block->host.major;
-            record->minor = block->host.minor;
-        }
-        block++;
+        record->loop = devices->blocks[i].host.loop;
+        record->major = devices->blocks[i].host.major;
+        record->minor = devices->blocks[i].host.minor;
     }
 }
 

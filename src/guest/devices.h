@@ -7,7 +7,7 @@
 #include "registry/registry.h"
 
 /* Records the devices of a guest that is being made, or one that is coming to a
- * guest that runs.  Gives those interfaces
+ * guest that runs, before anything is done for them.  Gives those interfaces
  * a MAC that have none; fails when a MAC or a disk is another's. */
 int chaos__devices_record(struct chaos__registry *registry,
                           struct chaos__slot *slot,
@@ -32,10 +32,10 @@ bool chaos__devices_of(struct chaos__registry *registry,
                        const struct chaos_config *config,
                        struct chaos__devices *devices);
 
-/* Records what the disks that were deferred have got since. */
-void chaos__devices_note_deferred(struct chaos__registry *registry,
-                                  const struct chaos__slot *slot,
-                                  const struct chaos__devices *devices);
+/* Records which loop devices the disks have got since. */
+void chaos__devices_note_loops(struct chaos__registry *registry,
+                               const struct chaos__slot *slot,
+                               const struct chaos__devices *devices);
 
 /* A slot that stands in the way of that: it has a MAC, a disk or the name of an
  * interface that these devices want too.  NULL when there is none. */

@@ -96,6 +96,116 @@ int chaos__foreign_find(struct chaos *chaos, const char *name,
     return rc;
 }
 
+/* ------------------------------------------------------------- comparing */
+
+int chaos__foreign_check_name(struct chaos *chaos, const char *name,
+                              struct chaos_error *err)
+{
+    uint32_t domid;
+    int rc = chaos__foreign_find(chaos, name, &domid, err);
+
+    return rc > 0 ? chaos__fail(err, CHAOS_EEXIST,
+                                "name: domain %u, another toolstack's, is "
+                                "called %s; choose another name, or end that "
+                                "domain (chaos destroy %u)",
+                                domid, name, domid)
+                  : rc;
+}
+
+static bool wants_device(const struct chaos__disk *disk,
+                         const struct chaos__block *block)
+{
+    return disk->target && !*disk->script && !block->host.is_file &&
+           disk->access != CHAOS__DISK_SHARED_WRITE;
+}
+
+static bool wants_any_device(const struct chaos__devices *devices)
+{
+    unsigned i = 0;
+
+    while (i < devices->block_count &&
+           !wants_device(&devices->config->disks[i], &devices->blocks[i]))
+        i++;
+    return i < devices->block_count;
+}
+
+static bool is_rival(const struct chaos__found *found,
+                     const struct chaos__disk *disk,
+                     const struct chaos__block *block)
+{
+    return !found->is_net && found->major == block->host.major &&
+           found->minor == block->host.minor &&
+           !(found->is_read_only && disk->access == CHAOS__DISK_READ_ONLY);
+}
+
+static int compare_disk(uint32_t domid, const struct chaos__found *found,
+                        const struct chaos__devices *devices,
+                        struct chaos_error *err)
+{
+    const struct chaos__disk *disk;
+    unsigned i;
+
+    for (i = 0; i < devices->block_count; i++) {
+        disk = &devices->config->disks[i];
+        if (wants_device(disk, &devices->blocks[i]) &&
+            is_rival(found, disk, &devices->blocks[i]))
+            return chaos__fail(err, CHAOS_EBUSY,
+                               "disk %s: %s is disk %s of domain %u, another "
+                               "toolstack's, and one of them writes; if all "
+                               "that use it can share it, say w! for each",
+                               disk->vdev, disk->target, found->vdev, domid);
+    }
+    return 0;
+}
+
+static int compare_disks(struct chaos *chaos, uint32_t domid,
+                         const struct chaos__devices *devices,
+                         struct chaos_error *err)
+{
+    struct chaos__found found[CHAOS__FOUND_MAX];
+    int count = chaos__devices_found(chaos->store, domid, found, err), i;
+    int rc = count < 0 ? count : 0;
+
+    for (i = 0; rc == 0 && i < count; i++)
+        rc = compare_disk(domid, &found[i], devices, err);
+    return rc;
+}
+
+static int compare_all(struct chaos *chaos,
+                       const struct chaos__devices *devices,
+                       const struct chaos__hv_domain *domains, size_t count,
+                       struct chaos_error *err)
+{
+    struct named named[NAMES_AT_ONCE];
+    unsigned chosen, i;
+    size_t next = 0;
+    int rc = chaos__store_ready(chaos, err);
+
+    while (rc == 0 &&
+           (chosen = choose(chaos, domains, count, &next, named)) > 0)
+        for (i = 0; rc == 0 && i < chosen; i++)
+            rc = compare_disks(chaos, named[i].domid, devices, err);
+    return rc;
+}
+
+int chaos__foreign_check_disks(struct chaos *chaos,
+                               const struct chaos__devices *devices,
+                               struct chaos_error *err)
+{
+    struct chaos__hv_domain *domains;
+    size_t count;
+    int rc;
+
+    if (!wants_any_device(devices))
+        return 0;
+    rc = chaos__guest_read_domains(chaos, &domains, &count, err);
+    if (rc < 0)
+        return rc;
+    rc = compare_all(chaos, devices, domains, count, err);
+    free(domains);
+    return rc;
+}
+
 /* ----------------------------------------------------------- destroying */
 
 /* Something fails that may leave something, but is no reason to stop. */

@@ -7,6 +7,7 @@
 #ifndef CHAOS_SRC_GUEST_FOREIGN_H
 #define CHAOS_SRC_GUEST_FOREIGN_H
 
+#include "device/device.h"
 #include "guest.h"
 
 #include <chaos/device.h>
@@ -15,6 +16,19 @@
  * none.  Asks only for domains that the registry does not know. */
 int chaos__foreign_find(struct chaos *chaos, const char *name,
                         uint32_t *domid_r, struct chaos_error *err);
+
+/*
+ * What those who made them see to as well, before a guest comes to be beside
+ * them.  CHAOS_EEXIST when one has the name; CHAOS_EBUSY when one has a block
+ * device that these devices want, and one of both writes (of files the kernel
+ * tells, dom0/dom0.h).  Both look at all domains of the host.
+ */
+int chaos__foreign_check_name(struct chaos *chaos, const char *name,
+                              struct chaos_error *err);
+/* Looks at none unless there is a block device. */
+int chaos__foreign_check_disks(struct chaos *chaos,
+                               const struct chaos__devices *devices,
+                               struct chaos_error *err);
 
 /*
  * Ends it at once, with its devices and all that its toolstack keeps of it in

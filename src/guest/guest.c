@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_BATCH 1024
+/* Domains that are asked for at once: few at first, as most hosts have few. */
+#define LIST_FIRST 24
+#define LIST_MOST 1024
 #define DOM0_NAME "Domain-0"
 
 /* ------------------------------------------------------------- finding */
@@ -322,27 +324,28 @@ int chaos__guest_read_domains(struct chaos *chaos,
                               size_t *count_r, struct chaos_error *err)
 {
     struct chaos__hv_domain *domains = NULL, *larger;
-    size_t count = 0;
+    size_t count = 0, batch = LIST_FIRST;
     uint32_t next = 0;
     int got;
 
-    do {
-        larger = realloc(domains, (count + LIST_BATCH) * sizeof(*domains));
+    for (;; batch = batch * 4 < LIST_MOST ? batch * 4 : LIST_MOST) {
+        larger = realloc(domains, (count + batch) * sizeof(*domains));
         if (!larger) {
             free(domains);
             return chaos__fail_memory(err);
         }
         domains = larger;
-        got = chaos__hv_domain_list(chaos->hv, next, LIST_BATCH,
-                                    domains + count, err);
+        got =
+            chaos__hv_domain_list(chaos->hv, next, batch, domains + count, err);
         if (got < 0) {
             free(domains);
             return got;
         }
         count += (size_t)got;
-        if (got > 0)
-            next = domains[count - 1].domid + 1;
-    } while (got == LIST_BATCH);
+        if ((size_t)got < batch)
+            break;
+        next = domains[count - 1].domid + 1;
+    }
     *domains_r = domains;
     *count_r = count;
     return 0;
@@ -497,6 +500,8 @@ int chaos_guest_rename(struct chaos *chaos, uint32_t domid, const char *name,
 
     if (rc == 0)
         rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
+    if (rc == 0 && slot->store_frame)
+        rc = chaos__foreign_check_name(chaos, name, err);
     if (rc == 0)
         rc = chaos__registry_rename(chaos->registry, slot, name, err);
     if (rc < 0 || !chaos__has_name(slot))

@@ -15,6 +15,7 @@
 #include "config/vdev.h"
 #include "device/foreign.h"
 #include "devices.h"
+#include "foreign.h"
 
 #include <chaos/device.h>
 
@@ -213,9 +214,14 @@ static int place(struct chaos *chaos, struct chaos__slot *slot,
                                : place_disk(chaos, slot, config->disks, err);
 
     if (rc == 0)
+        rc = chaos__devices_record(chaos->registry, slot, devices, err);
+    if (rc == 0)
+        rc = chaos__devices_check_files(devices, err);
+    if (rc == 0)
         rc = chaos__devices_attach(devices, 0, err);
-    return rc < 0 ? rc
-                  : chaos__devices_record(chaos->registry, slot, devices, err);
+    if (rc == 0)
+        chaos__devices_note_loops(chaos->registry, slot, devices);
+    return rc;
 }
 
 static int connect(struct chaos *chaos, struct chaos__slot *slot,
@@ -292,6 +298,8 @@ static int attach(struct chaos *chaos, uint32_t domid,
         return rc;
     devices.guest_runs = true;
     rc = chaos__devices_find_host(&devices, err);
+    if (rc == 0)
+        rc = chaos__foreign_check_disks(chaos, &devices, err);
     if (rc == 0) {
         chaos__settle_rivals(chaos, &devices);
         rc = take(chaos, slot, &domain, err);

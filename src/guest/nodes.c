@@ -89,8 +89,6 @@ static void make_console(struct chaos__store *store,
     const struct path front = path("/local/domain/%u/console", domid);
 
     chaos__store_set_number(store, front.text, "limit", CONSOLE_LIMIT);
-    /* xenconsoled looks again when this changes, see chaos__nodes_dress(). */
-    chaos__store_set(store, front.text, "type", "none");
     chaos__store_set_number(store, front.text, "port", shell->console_port);
     chaos__store_set_number(store, front.text, "ring-ref",
                             shell->console_frame);
@@ -137,7 +135,12 @@ void chaos__nodes_make(struct chaos__store *store,
     chaos__store_set_number(store, home.text, "store/port", shell->store_port);
     chaos__store_set_number(store, home.text, "store/ring-ref",
                             shell->store_frame);
-    chaos__store_introduce(store, domid, shell->store_frame, shell->store_port);
+}
+
+void chaos__nodes_hold_console(struct chaos__store *store, uint32_t domid)
+{
+    chaos__store_set(store, path("/local/domain/%u/console", domid).text,
+                     "type", "none");
 }
 
 /* libxl ends it by this node. */
@@ -159,7 +162,7 @@ void chaos__nodes_dress(struct chaos__store *store,
     if (slot->has_shell_uuid)
         chaos__store_set(store, home.text, "vm", vm_path(slot->uuid).text);
     chaos__store_set(store, home.text, "name", config->name);
-    /* Only now: xenconsoled's log goes by the name. */
+    /* Behind the name, after which xenconsoled's log is called. */
     chaos__store_set(store, home.text, "console/type", "xenconsoled");
     if (config->maxvcpus > config->vcpus)
         set_cpus(store, home.text, config->vcpus, config->maxvcpus);

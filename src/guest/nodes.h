@@ -27,10 +27,13 @@ static inline bool chaos__has_nodes(const struct chaos__slot *slot)
 }
 
 /* For a guest that speaks to XenStore: what needs nothing of its configuration
- * but the shell's part, and introducing it. */
+ * but the shell's part. */
 void chaos__nodes_make(struct chaos__store *store,
                        const struct chaos__shell *shell,
                        const uint8_t uuid[CHAOS__SLOT_UUID_SIZE]);
+/* Keeps xenconsoled from a shell's console until that is dressed: its log goes
+ * by the name. */
+void chaos__nodes_hold_console(struct chaos__store *store, uint32_t domid);
 /* The rest that it needs: its name. */
 void chaos__nodes_dress(struct chaos__store *store,
                         const struct chaos__slot *slot,

@@ -69,7 +69,8 @@ static int make_domain(struct chaos *chaos, const struct chaos_config *config,
     return chaos__registry_set_domid(chaos->registry, slot, shell->domid, err);
 }
 
-/* Queues what XenStore has to know of a guest that speaks to it. */
+/* Queues what XenStore has to know of a guest that speaks to it, and has it
+ * introduced. */
 static void queue_nodes(struct chaos *chaos, const struct chaos_config *config,
                         struct chaos__slot *slot,
                         const struct chaos__shell *shell)
@@ -77,8 +78,12 @@ static void queue_nodes(struct chaos *chaos, const struct chaos_config *config,
     slot->store_frame = shell->store_frame;
     slot->store_port = shell->store_port;
     chaos__nodes_make(chaos->store, shell, slot->uuid);
-    if (config->name) /* it is not for a pool */
+    if (config->name)
         chaos__nodes_dress(chaos->store, slot, config);
+    else /* it is for a pool */
+        chaos__nodes_hold_console(chaos->store, shell->domid);
+    chaos__store_introduce(chaos->store, shell->domid, shell->store_frame,
+                           shell->store_port);
 }
 
 static void warn_of_script(struct chaos *chaos, const char *name,
@@ -144,19 +149,22 @@ static int connect_devices(struct chaos *chaos,
     chaos__phase(chaos, CHAOS_PHASE_DEVICES);
     rc = chaos__store_ready(chaos, err);
     if (rc == 0)
+        rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
+    if (rc == 0)
+        rc = chaos__devices_check_files(shell->devices, err);
+    if (rc == 0)
         rc =
             chaos__devices_attach(shell->devices, first_loop(chaos, slot), err);
-    if (rc == 0)
-        rc = chaos__devices_record(chaos->registry, slot, shell->devices, err);
     if (rc < 0)
         return rc;
+    chaos__devices_note_loops(chaos->registry, slot, shell->devices);
     chaos__announce_scripts(chaos, config, slot);
     slot->model =
         config->p9_count > 0 ? CHAOS__MODEL_STARTING : CHAOS__MODEL_NONE;
     if (!shell->noxs)
         queue_nodes(chaos, config, slot, shell);
-    rc =
-        chaos__devices_connect(chaos->store, shell->domid, shell->devices, err);
+    chaos__devices_connect(chaos->store, shell->domid, shell->devices);
+    rc = chaos__store_send(chaos->store, err);
     return rc < 0 || config->p9_count == 0
                ? rc
                : start_model(chaos, config, slot, err);

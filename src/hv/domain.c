@@ -116,19 +116,30 @@ int chaos__hv_domain_list(struct chaos__hv *hv, uint32_t first_domid,
                           size_t max, struct chaos__hv_domain *domains,
                           struct chaos_error *err)
 {
-    xc_domaininfo_t *infos = calloc(max, sizeof(*infos));
-    xc_interface *xc = chaos__hv_xc(hv);
-    int r, i;
+    struct list {
+        struct xen_sysctl call;
+        xc_domaininfo_t infos[];
+    } *list = xencall_alloc_buffer(hv->call, sizeof(*list) +
+                                                 max * sizeof(list->infos[0]));
+    int rc, i;
 
-    if (!infos)
+    if (!list)
         return chaos__fail_memory(err);
-    r = xc ? xc_domain_getinfolist(xc, first_domid, (unsigned)max, infos) : -1;
-    if (r < 0)
-        r = chaos__hv_fail(err, first_domid, "listing the domains");
-    for (i = 0; i < r; i++)
-        domain_from_xen(&domains[i], &infos[i]);
-    free(infos);
-    return r;
+    memset(&list->call, 0, sizeof(list->call));
+    list->call.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    list->call.cmd = XEN_SYSCTL_getdomaininfolist;
+    list->call.u.getdomaininfolist.first_domain = (domid_t)first_domid;
+    list->call.u.getdomaininfolist.max_domains = (uint32_t)max;
+    set_xen_guest_handle_raw(list->call.u.getdomaininfolist.buffer,
+                             list->infos);
+    if (xencall1(hv->call, __HYPERVISOR_sysctl, (uintptr_t)list) < 0)
+        rc = chaos__hv_fail(err, first_domid, "listing the domains");
+    else
+        rc = (int)list->call.u.getdomaininfolist.num_domains;
+    for (i = 0; i < rc; i++)
+        domain_from_xen(&domains[i], &list->infos[i]);
+    xencall_free_buffer(hv->call, list);
+    return rc;
 }
 
 int chaos__hv_domain_create_vcpus(struct chaos__hv *hv, uint32_t domid,

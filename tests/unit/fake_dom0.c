@@ -205,6 +205,37 @@ bool fake_dom0_interface(const char *name, struct fake_interface *interface_r)
     return interface;
 }
 
+/* -------------------------------------------------------------- consoles */
+
+int chaos__dom0_lock_console(uint32_t domid, int *fd_r, struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_LOCK_CONSOLE, err);
+
+    if (rc == 0 && fake_state->locked_console == domid)
+        rc = chaos__fail(err, CHAOS_EBUSY, "somebody has locked it");
+    if (rc == 0) {
+        fake_state->locked_console = domid;
+        *fd_r = open("/dev/null", O_RDWR | O_CLOEXEC);
+    }
+    return fake_leave(&this_call, rc);
+}
+
+void chaos__dom0_unlock_console(uint32_t domid, int fd)
+{
+    fake_dom0_show_console(0);
+    close(fd);
+    if (domid == 0)
+        fake_offence("unlocking the console of dom0");
+}
+
+void fake_dom0_show_console(uint32_t domid)
+{
+    lock();
+    fake_state->locked_console = domid;
+    unlock();
+}
+
 /* ----------------------------------------------------------------- disks */
 
 /* The kernel takes a loop device away when nobody has it open: neither the
@@ -315,18 +346,47 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
     return fake_leave(&this_call, rc);
 }
 
-int chaos__dom0_disk_is_free(const struct chaos__dom0_disk *disk,
-                             const char *path, struct chaos_error *err)
+int chaos__dom0_device_is_free(const struct chaos__dom0_disk *disk,
+                               const char *path, struct chaos_error *err)
 {
     const struct fake_device *device;
     struct fake_call this_call;
-    int rc = fake_enter(&this_call, FAKE_HV_DISK_IS_FREE, err);
+    int rc = fake_enter(&this_call, FAKE_HV_DEVICE_IS_FREE, err);
 
     device = fake_device_find(disk->major, disk->minor);
     if (rc == 0 && !device)
         fake_offence("%s is no block device", path);
     else if (rc == 0 && device->is_mounted)
         rc = chaos__fail(err, CHAOS_EBUSY, "%s is mounted", path);
+    return fake_leave(&this_call, rc);
+}
+
+/* Guests of ours, too: the registry has been asked before about those. */
+static bool is_used(const struct chaos__dom0_disk *disk, bool is_writable)
+{
+    const struct fake_loop *loop;
+
+    sweep_all();
+    for (loop = fake_state->loops; loop < fake_state->loops + FAKE_LOOPS;
+         loop++)
+        if (loop->is_used && loop->is_bound &&
+            (is_writable || loop->is_writable) &&
+            memcmp(loop->id, disk->id, sizeof(loop->id)) == 0)
+            return true;
+    return fake_state->file_use == FAKE_FILE_WRITTEN ||
+           (is_writable && fake_state->file_use == FAKE_FILE_READ);
+}
+
+int chaos__dom0_file_is_free(struct chaos__dom0_disk *disk, bool is_writable,
+                             const char *path, struct chaos_error *err)
+{
+    struct fake_call this_call;
+    int rc = fake_enter(&this_call, FAKE_HV_FILE_IS_FREE, err);
+
+    if (disk->fd < 0 || !disk->is_file)
+        fake_offence("%s is no file that is open", path);
+    else if (rc == 0 && is_used(disk, is_writable))
+        rc = chaos__fail(err, CHAOS_EBUSY, "%s is open elsewhere", path);
     return fake_leave(&this_call, rc);
 }
 
@@ -528,6 +588,13 @@ void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
                                     .minor = minor,
                                     .sectors = sectors };
     snprintf(device->path, sizeof(device->path), "%s", path);
+    unlock();
+}
+
+void fake_dom0_use_files(enum fake_file_use use)
+{
+    lock();
+    fake_state->file_use = use;
     unlock();
 }
 

@@ -38,6 +38,14 @@ void fake_dom0_add_device(const char *path, uint32_t major, uint32_t minor,
 
 void fake_dom0_mount(const char *path); /* such a device */
 
+/* What others do with the files of disks: all of them. */
+enum fake_file_use {
+    FAKE_FILE_UNUSED,
+    FAKE_FILE_READ, /* by a loop device that is no guest's of ours */
+    FAKE_FILE_WRITTEN,
+};
+void fake_dom0_use_files(enum fake_file_use use);
+
 unsigned fake_dom0_loops(void);
 /* Somebody else puts a file under a loop device that waits for one. */
 void fake_dom0_take_loop(int number);
@@ -64,6 +72,9 @@ unsigned fake_dom0_models(void);
 const char *fake_dom0_model(void);
 /* The program is not installed. */
 void fake_dom0_set_no_model(bool is_absent);
+
+/* xl shows the console of a domain; 0: of none. */
+void fake_dom0_show_console(uint32_t domid);
 
 /* ------------------------------------------------------------- back ends */
 

@@ -62,7 +62,9 @@
     X(HAS_INTERFACE, "has_interface")                                          \
     X(JOIN, "join")                                                            \
     X(DISK_OPEN, "disk_open")                                                  \
-    X(DISK_IS_FREE, "disk_is_free")                                            \
+    X(LOCK_CONSOLE, "lock_console")                                            \
+    X(DEVICE_IS_FREE, "device_is_free")                                        \
+    X(FILE_IS_FREE, "file_is_free")                                            \
     X(DISK_ATTACH, "disk_attach")                                              \
     X(LOOP_RESERVE, "loop_reserve")                                            \
     X(DISK_BIND, "disk_bind")                                                  \

@@ -114,6 +114,8 @@ struct fake_state {
     struct fake_interface interfaces[FAKE_INTERFACES];
     struct fake_loop loops[FAKE_LOOPS];
     struct fake_device devices[FAKE_DEVICES + 1]; /* the last is none */
+    enum fake_file_use file_use;
+    uint32_t locked_console; /* of that domain; 0: none is */
     struct fake_backend backends[FAKE_BACKENDS];
     unsigned leaving; /* back ends that have not let go yet */
     char runs[FAKE_RUNS_SIZE];

@@ -598,6 +598,36 @@ static void refuses_what_is_mounted(void **state)
     destroy(create("g", "disk=['/dev/fake,raw,xvda,w!']"));
 }
 
+/* A guest of another toolstack's may have it, of which the registry does not
+ * know. */
+static void refuses_what_others_use(void **state)
+{
+    static const char *const accesses[] = { "r", "w", "w!" };
+    static const enum fake_file_use worst[] = { FAKE_FILE_READ,
+                                                FAKE_FILE_UNUSED,
+                                                FAKE_FILE_WRITTEN };
+    enum fake_file_use use;
+    char text[256];
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        snprintf(text, sizeof(text), "disk=['%s,raw,xvda,%s']", disk,
+                 accesses[i]);
+        for (use = FAKE_FILE_UNUSED; use <= FAKE_FILE_WRITTEN; use++) {
+            fake_dom0_use_files(use);
+            fake_hv_reset_counts();
+            if (use <= worst[i]) {
+                destroy(create("g", text));
+                continue;
+            }
+            refused(text, CHAOS_EBUSY, "is open elsewhere");
+            assert_int_equal(fake_dom0_loops(), 0);
+        }
+    }
+    fake_dom0_use_files(FAKE_FILE_UNUSED);
+}
+
 static void back_end_refuses(void **state)
 {
     enum fake_backend_type type;
@@ -1232,6 +1262,7 @@ int main(void)
         TEST(costs_nothing_without_devices),
         TEST(refuses_at_once),
         TEST(refuses_what_is_mounted),
+        TEST(refuses_what_others_use),
         TEST(back_end_refuses),
         TEST(back_end_does_nothing),
         TEST(interface_name_is_taken),

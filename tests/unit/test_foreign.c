@@ -678,6 +678,110 @@ static void is_another_registrys(void **state)
     free(run_dir);
 }
 
+/* ------------------------------------------------- a guest of ours beside it
+ */
+
+static int create(const char *name, const char *kernel, const char *more,
+                  uint32_t *domid_r)
+{
+    struct chaos_config *config =
+        support_config(world, name, "pvh", kernel, more);
+    int rc = chaos_guest_create(world->chaos, config, 0, domid_r, &err);
+
+    chaos_config_free(config);
+    return rc;
+}
+
+static void must_create(const char *name, const char *kernel, const char *more,
+                        uint32_t *domid_r)
+{
+    if (create(name, kernel, more, domid_r) < 0)
+        fail_msg("%s", err.message);
+}
+
+/* As xl refuses it: two of a name could not be told apart. */
+static void has_the_name(void **state)
+{
+    uint32_t domid = add_plain("web"), other;
+    unsigned made;
+
+    (void)state;
+    fake_hv_reset_counts();
+    assert_int_equal(create("web", world->plain_kernel, "", &other),
+                     CHAOS_EEXIST);
+    assert_non_null(strstr(err.message, "another toolstack's, is called web"));
+    made = fake_hv_count(FAKE_HV_DOMAIN_CREATE);
+    assert_int_equal(made, 0);
+    must_create("db", world->plain_kernel, "", &other);
+    assert_int_equal(chaos_guest_rename(world->chaos, other, "web", &err),
+                     CHAOS_EEXIST);
+    assert_string_equal(support_slot(world, "db").name, "db");
+    assert_int_equal(chaos_guest_rename(world->chaos, other, "mail", &err), 0);
+    must_destroy(domid);
+    assert_int_equal(chaos_guest_rename(world->chaos, other, "web", &err), 0);
+    assert_int_equal(chaos_guest_destroy(world->chaos, other, &err), 0);
+}
+
+/* A noxs guest without such a disk looks at nobody: the 12,000th is made as
+ * the first. */
+static void looks_no_further_than_it_must(void **state)
+{
+    uint32_t domid = add("xl"), other;
+
+    (void)state;
+    fake_hv_reset_counts();
+    must_create("xl", world->noxs_kernel, "", &other);
+    assert_int_equal(fake_hv_count(FAKE_HV_DOMAIN_LIST), 0);
+    assert_int_equal(chaos_guest_destroy(world->chaos, other, &err), 0);
+    must_destroy(domid);
+}
+
+static void has_the_disk(void **state)
+{
+    static const struct {
+        const char *mode, *access;
+        bool goes;
+    } cases[] = {
+        { "r", "r", true },  { "r", "w", false }, { "w", "r", false },
+        { "w", "w", false }, { "w", "w!", true },
+    };
+    const char *const kernels[] = { world->plain_kernel, world->noxs_kernel };
+    uint32_t domid = add("xl"), other;
+    char disk[64];
+    size_t i, k;
+    int rc;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        set(domid, "/local/domain/0/backend/vbd/%u/51712/mode", cases[i].mode);
+        snprintf(disk, sizeof(disk), "disk=['/dev/sdb1,raw,xvdb,%s']",
+                 cases[i].access);
+        for (k = 0; k < 2; k++) {
+            fake_hv_reset_counts();
+            rc = create("g", kernels[k], disk, &other);
+            if (cases[i].goes) {
+                assert_int_equal(rc, 0);
+                chaos_guest_destroy(world->chaos, other, NULL);
+                continue;
+            }
+            assert_int_equal(rc, CHAOS_EBUSY);
+            assert_non_null(strstr(err.message, "disk xvdb: /dev/sdb1 is disk "
+                                                "xvda of domain"));
+            assert_int_equal(fake_hv_count(FAKE_HV_DOMAIN_CREATE), 0);
+        }
+    }
+    must_create("g", world->plain_kernel, "", &other);
+    assert_int_equal(chaos_block_attach(world->chaos, other,
+                                        "/dev/sdb1,raw,xvdb,w", NULL, &err),
+                     CHAOS_EBUSY);
+    set(domid, "/local/domain/0/backend/vbd/%u/51712/physical-device", "8:12");
+    assert_int_equal(chaos_block_attach(world->chaos, other,
+                                        "/dev/sdb1,raw,xvdb,w", NULL, &err),
+                     0);
+    assert_int_equal(chaos_guest_destroy(world->chaos, other, &err), 0);
+    must_destroy(domid);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -702,6 +806,9 @@ int main(void)
         TEST(shows_its_devices),
         TEST(shows_its_console),
         TEST(is_another_registrys),
+        TEST(has_the_name),
+        TEST(looks_no_further_than_it_must),
+        TEST(has_the_disk),
     };
 
     return cmocka_run_group_tests_name("foreign", tests, NULL, NULL);

@@ -447,13 +447,13 @@ static const struct support_count warm_pvh[] = {
     { FAKE_HV_CLOSE, 1 },
 };
 static const struct support_count warm_pvh_devices[] = {
-    { FAKE_HV_OPEN, 1 },          { FAKE_HV_DOMAIN_INFO, 1 },
-    { FAKE_HV_IS_JOINED, 1 },     { FAKE_HV_HAS_DEVICE, 1 },
-    { FAKE_HV_DISK_OPEN, 1 },     { FAKE_HV_DISK_BIND, 1 },
-    { FAKE_HV_DISK_GEOMETRY, 1 }, { FAKE_HV_DISK_CLOSE, 1 },
-    { FAKE_HV_MAP, 1 },           { FAKE_HV_UNMAP, 1 },
-    { FAKE_HV_PVH_SET_ENTRY, 1 }, { FAKE_HV_DOMAIN_UNPAUSE, 1 },
-    { FAKE_HV_CLOSE, 1 },
+    { FAKE_HV_OPEN, 1 },           { FAKE_HV_DOMAIN_INFO, 1 },
+    { FAKE_HV_IS_JOINED, 1 },      { FAKE_HV_HAS_DEVICE, 1 },
+    { FAKE_HV_DISK_OPEN, 1 },      { FAKE_HV_FILE_IS_FREE, 1 },
+    { FAKE_HV_DISK_BIND, 1 },      { FAKE_HV_DISK_GEOMETRY, 1 },
+    { FAKE_HV_DISK_CLOSE, 1 },     { FAKE_HV_MAP, 1 },
+    { FAKE_HV_UNMAP, 1 },          { FAKE_HV_PVH_SET_ENTRY, 1 },
+    { FAKE_HV_DOMAIN_UNPAUSE, 1 }, { FAKE_HV_CLOSE, 1 },
 };
 static const struct support_count warm_pv[] = {
     { FAKE_HV_OPEN, 1 },         { FAKE_HV_DOMAIN_INFO, 1 },
@@ -1235,6 +1235,25 @@ static void some_disks_are_bound(void **state)
     one_of_its_loops_is_lost(2);
 }
 
+/* That is not the shells' fault, of which none would do. */
+static void others_use_its_disk(void **state)
+{
+    uint32_t shells[SHELLS_MAX];
+    struct chaos_config *config;
+
+    (void)state;
+    make_pool("pvh", devices, 3);
+    fake_dom0_use_files(FAKE_FILE_WRITTEN);
+    config = support_config(world, "g", "pvh", world->noxs_kernel, devices);
+    assert_int_equal(chaos_guest_create(world->chaos, config, 0, NULL, &err),
+                     CHAOS_EBUSY);
+    chaos_config_free(config);
+    assert_non_null(strstr(err.message, "is open elsewhere"));
+    assert_int_equal(find_shells(shells), 2);
+    fake_dom0_use_files(FAKE_FILE_UNUSED);
+    must(chaos_pool_drain(world->chaos, NULL, &err));
+}
+
 /* The disk of a guest is not kept from it by the shell that it did not get,
  * whose back ends have not let go yet. */
 static void late_back_ends_of_aged_shells(void **state)
@@ -1546,6 +1565,7 @@ int main(void)
         TEST(aged_shells_are_skipped),
         TEST(aged_shells_make_creates_cold),
         TEST(some_disks_are_bound),
+        TEST(others_use_its_disk),
         TEST(late_back_ends_of_aged_shells),
         TEST(errors_need_no_room),
         TEST(lists_forget_what_has_gone),

@@ -312,6 +312,22 @@ static void tells_tools_later(void **state)
     assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 0);
 }
 
+/* One whose back end somebody has taken away meanwhile is not told of, which
+ * would make its directory again. */
+static void tells_nothing_of_what_went(void **state)
+{
+    const uint32_t domid =
+        create_with("web", "pvh", world->plain_kernel, devices(""), 0);
+
+    (void)state;
+    fake_store_remove(fill_in("/local/domain/0/backend/vif/$D/0", domid));
+    publish(domid);
+    assert_false(is_node("/local/domain/0/backend/vif/$D/0", domid));
+    assert_false(is_node("/libxl/$D/device/vif", domid));
+    assert_true(is_node("/local/domain/0/backend/vbd/$D/51712/params", domid));
+    destroy(domid);
+}
+
 /* At the n-th time that the one who tells sends something, this happens. */
 static struct {
     uint32_t domid;
@@ -803,6 +819,11 @@ static void opens_the_terminal(void **state)
     assert_non_null(strstr(err.message, "xenconsoled"));
     fake_store_set(fill_in("/local/domain/$D/console/tty", domid),
                    ptsname(master));
+    fake_dom0_show_console(domid);
+    assert_int_equal(chaos_console_open(world->chaos, domid, &console, &err),
+                     CHAOS_EBUSY);
+    assert_non_null(strstr(err.message, "web is being read by another"));
+    fake_dom0_show_console(0);
     must(chaos_console_open(world->chaos, domid, &console, &err));
     assert_int_equal(chaos_console_open(world->chaos, domid, &other, &err),
                      CHAOS_EBUSY);
@@ -816,6 +837,10 @@ static void opens_the_terminal(void **state)
     close(master);
     assert_int_equal(chaos_console_read(console, text, sizeof(text)), 0);
     chaos_console_close(console);
+    /* Nobody is kept from it any more. */
+    assert_int_equal(chaos_console_open(world->chaos, domid, &other, &err),
+                     CHAOS_EFAILED);
+    assert_null(strstr(err.message, "another"));
 }
 
 /* --------------------------------------------------------------- recovery */
@@ -875,6 +900,7 @@ int main(void)
         TEST(lays_out_pv),
         TEST(tells_what_pv_boots),
         TEST(tells_tools_later),
+        TEST(tells_nothing_of_what_went),
         TEST(tells_across_its_end),
         TEST(tells_across_a_rename),
         TEST(speaks_as_it_is_told),

@@ -141,6 +141,60 @@ xl_destroys_linux() { # TYPE
     domid=$(chaos create linux.cfg) && chaos destroy linux && same_again 20
 }
 
+# What xl's guest has is not a guest's of chaos's as well.
+keeps_to_its_own() { # TYPE
+    end_linux && count >before || return
+    xl_starts "$1" || return
+    exits 4 "another toolstack's, is called linux" chaos create linux.cfg || return
+    noxs_config "$1"
+    exits 1 "disk xvda: $work/disk.img: /dev/loop" chaos create noop.cfg || return
+    exits 1 "has it open, perhaps for another toolstack's guest" chaos create noop.cfg ||
+        return
+    sed -i 's/,w"/,r"/' noop.cfg
+    exits 1 "has it open for writing" chaos create noop.cfg && gone noop || return
+    # Its user knows better.
+    sed -i 's/,r"/,w!"/' noop.cfg
+    chaos create noop.cfg && chaos destroy noop || return
+    xl destroy linux && until_true 10 nothing_of "$domid" || return
+    noxs_config "$1"
+    chaos create noop.cfg && chaos destroy noop && same_again 20
+}
+
+# A block device, which the kernel does not tell of.
+keeps_from_its_device() { # TYPE
+    local device rc
+    end_linux && noxs_config "$1" && truncate -s 16M other.img &&
+        device=$(losetup -f --show other.img) || return
+    linux_config "$1"
+    sed -i "s|$work/disk.img|$device|" linux.cfg
+    xl create -q linux.cfg && domid=$(xl domid linux) && until_true 120 connected "$domid" &&
+        sed "s|$work/disk.img|$device|" noop.cfg >device.cfg &&
+        exits 1 "disk xvda: $device is disk xvda of domain $domid" chaos create device.cfg &&
+        chaos create noop.cfg && chaos destroy noop && xl destroy linux &&
+        until_true 10 nothing_of_but_loops "$domid" &&
+        chaos create device.cfg && chaos destroy noop
+    rc=$?
+    end_linux
+    losetup -d "$device"
+    return $rc
+}
+nothing_of_but_loops() { # DOMID
+    ! xenstore-ls -f | grep -E "/(domain|libxl|vif|vbd|console)/$1( |/)"
+}
+
+# A program of dom0's.
+keeps_from_a_writer() { # TYPE
+    noxs_config "$1"
+    exec 9<>disk.img
+    exits 1 "disk xvda: $work/disk.img: a program has it open" chaos create noop.cfg
+    local rc=$?
+    exec 9<disk.img
+    [ $rc = 0 ] && chaos create noop.cfg && chaos destroy noop
+    rc=$?
+    exec 9<&-
+    return $rc
+}
+
 check "each of them once" warm_up
 for type in $TYPES; do
     check "$type: chaos shows a guest of xl's" chaos_shows $type
@@ -148,6 +202,9 @@ for type in $TYPES; do
     check "$type: chaos pauses and waits for it" chaos_pauses
     check "$type: what chaos refuses" refuses $type
     check "$type: chaos has it power off" chaos_shuts_down
+    check "$type: chaos keeps from its name and its disk" keeps_to_its_own $type
+    check "$type: and from its block device" keeps_from_its_device $type
+    check "$type: and from what a program writes to" keeps_from_a_writer $type
     check "$type: chaos destroys a guest of xl's" chaos_destroys $type
     check "$type: chaos destroys one that has not run" chaos_destroys_paused $type
     check "$type: xl destroys a noxs guest" xl_destroys $type

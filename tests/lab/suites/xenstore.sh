@@ -111,14 +111,20 @@ from_a_shell() { # TYPE
         chaos destroy linux && chaos pool drain && same_again 15
 }
 
+# Of two, whether chaos's or xl's: the second is told.
 one_reader() {
+    local first pid rc=0
     start pvh && says 'guest: up' || return
     rm -f in && mkfifo in
-    chaos console linux <>in >/dev/null 2>&1 & # a fifo that it holds open itself
-    local pid=$!
-    until_true 10 exits 1 "being read by another process" chaos console linux
-    local rc=$?
-    kill $pid
+    for first in chaos xl; do
+        $first console linux <>in >/dev/null 2>&1 & # a fifo that it holds open itself
+        pid=$!
+        until_true 10 test -e "/var/lock/xenconsole.$(chaos domid linux)" &&
+            exits 1 "being read by another process" chaos console linux &&
+            exits 11 "Could not lock" xl console linux || rc=1
+        kill $pid
+        wait $pid
+    done
     chaos destroy linux
     return $rc
 }
