@@ -23,16 +23,18 @@ $(BUILD)/tests/$(notdir $(basename $1)): $(BUILD)/$(basename $1).o \
 endef
 front_end_tests := $(wildcard tests/unit/test_front_*.c)
 $(foreach source,$(filter-out $(front_end_tests) tests/unit/test_network.c \
-    tests/unit/test_script_run.c tests/unit/test_model_run.c, $(wildcard tests/unit/test_*.c)), \
+    $(wildcard tests/unit/test_*_run.c), $(wildcard tests/unit/test_*.c)), \
     $(eval $(call unit_test,$(source))))
 
 # Of src/dom0, what any kernel can do.
 $(BUILD)/tests/test_model_run: $(BUILD)/src/dom0/model.o
-$(addprefix $(BUILD)/tests/,test_script_run test_model_run): \
-        $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/src/dom0/script.o \
-        $(BUILD)/src/error.o
+$(BUILD)/tests/test_script_run: $(BUILD)/src/dom0/script.o
+$(BUILD)/tests/test_model_run: $(BUILD)/src/dom0/script.o $(BUILD)/src/dom0/model.o
+$(BUILD)/tests/test_disk_run: $(BUILD)/src/dom0/disk.o
+$(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*_run.c)): \
+        $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/src/error.o
 	$(say) LINK $@
-	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka
+	$(Q)$(CC) $(ldflags) -o $@ $^ -lcmocka -lpthread
 
 # libxlutil is the oracle for the syntax and for devices.
 $(BUILD)/tests/test_config_oracle: unit_libs := -lxlutil

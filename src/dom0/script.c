@@ -93,6 +93,7 @@ static int spawn(const struct chaos__script *script, int output, pid_t *pid_r)
 static int start(const struct chaos__script *script, struct run *run,
                  struct chaos_error *err)
 {
+    const char *what = "running it";
     int ends[2], r;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -101,15 +102,15 @@ static int start(const struct chaos__script *script, struct run *run,
     close(ends[1]);
     if (r == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
         run->pidfd = pidfd_open(run->pid, 0);
-    if (r == 0 && run->pidfd < 0) {
+    if (r == 0 && run->pidfd < 0) { /* as when others have reaped it */
         r = errno;
+        what = "learning how it ended";
         kill(-run->pid, SIGKILL);
         waitpid(run->pid, NULL, 0);
     }
     if (r != 0) {
         close(ends[0]);
-        return chaos__fail_errno(err, r, "%s: running it",
-                                 script->arguments[0]);
+        return chaos__fail_errno(err, r, "%s: %s", script->arguments[0], what);
     }
     run->output = ends[0];
     return 0;
