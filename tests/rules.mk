@@ -42,6 +42,7 @@ $(BUILD)/tests/test_config_oracle_devices: unit_libs := -lxlutil -lxenlight
 $(BUILD)/tests/test_config_memory: unit_ldflags := -Wl,--wrap=malloc \
     -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
 $(BUILD)/tests/test_registry_file: unit_ldflags := -Wl,--wrap=fallocate
+$(BUILD)/tests/test_pvh: unit_ldflags := -Wl,--wrap=fork
 $(BUILD)/tests/test_store: unit_ldflags := -Wl,--wrap=calloc \
     -Wl,--wrap=realloc
 

@@ -5,7 +5,10 @@
  * Opening one is cheap and touches neither Xen nor the registry; both are
  * opened by the first call that needs them.  A context belongs to one thread
  * at a time; threads that work at once open one each.  A context must not be
- * used in a child after fork(): the child opens its own.
+ * used in a child after fork(): the child opens its own.  Creating a guest from
+ * an image of 4 MiB or more forks a child, too, which copies the image and has
+ * ended when the call returns; a program that takes note of children it does
+ * not know (SIGCHLD, waitpid(-1)) may see it.
  *
  *     struct chaos *chaos;
  *     struct chaos_error err;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "aside.h"
 #include "copy.h"
 
 #include <string.h>
@@ -6,6 +7,15 @@
 /* Pages in one mapping (1 MiB), and parts of pieces that can be in it. */
 #define WINDOW_PAGES 256
 #define WINDOW_PARTS 48
+
+/*
+ * A PV dom0's kernel clears the entries of its page tables one by one when a
+ * mapping goes, and each is a trap into Xen: some 2,500 instructions a page,
+ * nearly as many as all else of copying it.  When a process ends its page
+ * tables are given back as a whole before.  So copying much is left to a child,
+ * which pays from three mebibytes on.
+ */
+#define ASIDE_BYTES (4u << 20)
 
 /* What of a piece lies in the window. */
 struct part {
@@ -21,6 +31,7 @@ struct window {
     size_t pages, parts;
     uint64_t frames[WINDOW_PAGES];
     struct part part[WINDOW_PARTS];
+    bool stays; /* mapped, until the process ends */
 };
 
 static int fill_part(const struct part *part, uint8_t *to,
@@ -61,7 +72,8 @@ static int flush(struct window *window, struct chaos_error *err)
     for (i = 0; rc == 0 && i < window->parts; i++)
         rc = fill_part(&window->part[i],
                        (uint8_t *)address + window->part[i].at, err);
-    chaos__hv_unmap(window->hv, address, window->pages);
+    if (!window->stays)
+        chaos__hv_unmap(window->hv, address, window->pages);
     window->pages = window->parts = 0;
     return rc;
 }
@@ -91,30 +103,58 @@ static uint64_t add_part(struct window *window,
     return part->size;
 }
 
-int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
-                       const uint64_t *machine,
-                       const struct chaos__piece *pieces, size_t count,
-                       struct chaos_error *err)
+struct copy {
+    struct chaos__hv *hv;
+    uint32_t domid;
+    const uint64_t *machine;
+    const struct chaos__piece *pieces;
+    size_t count;
+};
+
+static int copy_all(void *user, bool is_child, struct chaos_error *err)
 {
+    const struct copy *copy = user;
     struct window window;
     uint64_t from;
     size_t i;
     int rc;
 
-    window.hv = hv;
-    window.domid = domid;
-    window.machine = machine;
+    window.hv = copy->hv;
+    window.domid = copy->domid;
+    window.machine = copy->machine;
     window.pages = window.parts = 0;
-    for (i = 0; i < count; i++)
-        for (from = 0; from < pieces[i].size;) {
+    window.stays = is_child;
+    for (i = 0; i < copy->count; i++)
+        for (from = 0; from < copy->pieces[i].size;) {
             if (window.pages == WINDOW_PAGES || window.parts == WINDOW_PARTS) {
                 rc = flush(&window, err);
                 if (rc < 0)
                     return rc;
             }
-            from += add_part(&window, &pieces[i], from);
+            from += add_part(&window, &copy->pieces[i], from);
         }
     return flush(&window, err);
+}
+
+static uint64_t total(const struct chaos__piece *pieces, size_t count)
+{
+    uint64_t size = 0;
+
+    while (count-- > 0)
+        size += pieces[count].size;
+    return size;
+}
+
+int chaos__copy_pieces(struct chaos__hv *hv, uint32_t domid,
+                       const uint64_t *machine,
+                       const struct chaos__piece *pieces, size_t count,
+                       struct chaos_error *err)
+{
+    struct copy copy = { hv, domid, machine, pieces, count };
+
+    return total(pieces, count) < ASIDE_BYTES
+               ? copy_all(&copy, false, err)
+               : chaos__aside(copy_all, &copy, err);
 }
 
 /* What is behind a segment's content has to be cleared: Xen scrubs what dead

@@ -6,12 +6,15 @@
 
 #include "build/device_page.h"
 
+#include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -366,13 +369,31 @@ static void loads_image(void **state)
     assert_true(is_ram(info.cmdline_paddr, 19));
 }
 
+static void assert_ramdisk(size_t size)
+{
+    struct start_info info = start_info();
+    uint8_t *content = malloc(size);
+    struct module module;
+    size_t at;
+
+    assert_int_equal(info.nr_modules, 1);
+    peek(info.modlist_paddr, &module, sizeof(module));
+    assert_int_equal(module.size, size);
+    assert_int_equal(module.paddr % PAGE, 0);
+    assert_int_equal(module.cmdline_paddr, 0);
+    assert_true(module.paddr >= loading.elf.end);
+    assert_true(module.paddr + module.size <= loading_domain().start_info);
+    assert_true(is_ram(module.paddr, module.size));
+    peek(module.paddr, content, size);
+    for (at = 0; at < size; at++)
+        assert_int_equal(content[at], support_byte(50, at));
+    free(content);
+}
+
 static void loads_ramdisk(void **state)
 {
     static const size_t sizes[] = { 1, PAGE, PAGE + 1, 300000 };
-    struct start_info info;
-    struct module module;
-    uint8_t *content;
-    size_t i, at;
+    size_t i;
 
     (void)state;
     fake_hv_set_poison(true);
@@ -382,20 +403,7 @@ static void loads_ramdisk(void **state)
         loading_shape(CHAOS__TYPE_PVH, 4096, 1, true);
         loading_prepare();
         loading_load();
-        info = start_info();
-        assert_int_equal(info.nr_modules, 1);
-        peek(info.modlist_paddr, &module, sizeof(module));
-        assert_int_equal(module.size, sizes[i]);
-        assert_int_equal(module.paddr % PAGE, 0);
-        assert_int_equal(module.cmdline_paddr, 0);
-        assert_true(module.paddr >= loading.elf.end);
-        assert_true(module.paddr + module.size <= loading_domain().start_info);
-        assert_true(is_ram(module.paddr, module.size));
-        content = malloc(sizes[i]);
-        peek(module.paddr, content, sizes[i]);
-        for (at = 0; at < sizes[i]; at++)
-            assert_int_equal(content[at], support_byte(50, at));
-        free(content);
+        assert_ramdisk(sizes[i]);
         loading_assert_segments(&support_kernel, fake_hv_read, 0);
         chaos__hv_domain_destroy(loading.hv, loading.shell.domid, NULL);
         loading.shell.domid = 0;
@@ -486,6 +494,88 @@ static void loads_most_segments(void **state)
     loading_load();
     loading_assert_segments(&image, fake_hv_read, 0);
     assert_int_equal(fake_hv_count(FAKE_HV_MAP), 1);
+}
+
+/* ------------------------------------------------ copied by a child */
+
+static void prepare_large(void)
+{
+    loading_use(&support_kernel, "");
+    loading_use_ramdisk(6 * MIB);
+    loading_shape(CHAOS__TYPE_PVH, 16384, 1, true);
+    loading_prepare();
+    fake_hv_reset_counts();
+}
+
+/* Its mappings go when it ends, which costs a PV dom0 less than unmapping. */
+static void loads_much_aside(void **state)
+{
+    (void)state;
+    fake_hv_set_poison(true);
+    prepare_large();
+    loading_load();
+    assert_true(fake_hv_count(FAKE_HV_MAP) > 6);
+    assert_int_equal(fake_hv_count(FAKE_HV_UNMAP), 0);
+    assert_ramdisk(6 * MIB);
+    loading_assert_segments(&support_kernel, fake_hv_read, 0);
+}
+
+static int load_again(void)
+{
+    memset(&loading.err, 0, sizeof(loading.err));
+    return chaos__shell_load(loading.hv, &loading.shell, &loading.payload,
+                             &loading.err);
+}
+
+static int parent;
+
+static void die_in_child(void)
+{
+    if (getpid() != parent)
+        raise(SIGKILL);
+}
+
+static void tells_what_failed_aside(void **state)
+{
+    (void)state;
+    parent = getpid();
+    prepare_large();
+    fake_hv_fail_next(FAKE_HV_MAP, CHAOS_ENOMEM);
+    assert_int_equal(load_again(), CHAOS_ENOMEM);
+    assert_true(*loading.err.message);
+    /* Whoever ends it: that much is seen. */
+    fake_hv_before(FAKE_HV_MAP, die_in_child);
+    assert_int_equal(load_again(), CHAOS_EFAILED);
+    assert_non_null(strstr(loading.err.message, "was ended"));
+    /* Somebody else takes note of its end. */
+    signal(SIGCHLD, SIG_IGN);
+    loading_load();
+    signal(SIGCHLD, SIG_DFL);
+    assert_ramdisk(6 * MIB);
+}
+
+static bool has_no_fork;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+
+pid_t __wrap_fork(void)
+{
+    if (!has_no_fork)
+        return __real_fork();
+    errno = EAGAIN;
+    return -1;
+}
+
+static void loads_much_alone(void **state)
+{
+    (void)state;
+    has_no_fork = true;
+    prepare_large();
+    loading_load();
+    has_no_fork = false;
+    assert_int_equal(fake_hv_count(FAKE_HV_UNMAP), fake_hv_count(FAKE_HV_MAP));
+    assert_ramdisk(6 * MIB);
 }
 
 /* An image may go up to the last byte that is free, and not beyond. */
@@ -588,6 +678,9 @@ int main(void)
         TEST(loads_long_command_lines),
         TEST(loads_any_layout),
         TEST(loads_most_segments),
+        TEST(loads_much_aside),
+        TEST(tells_what_failed_aside),
+        TEST(loads_much_alone),
         TEST(fits_exactly),
         TEST(refuses_what_does_not_fit),
         TEST(advice_can_be_followed),
