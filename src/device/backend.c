@@ -15,8 +15,9 @@
 
 #define DISMISS_TIMEOUT_MS 10000 /* LIBXL_DESTROY_TIMEOUT */
 
-void chaos__devices_connect(struct chaos__store *store, uint32_t domid,
-                            struct chaos__devices *devices)
+int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
+                           struct chaos__devices *devices,
+                           struct chaos_error *err)
 {
     struct chaos__end ends[CHAOS__ENDS_MAX];
     unsigned i, count = chaos__ends(devices, domid, devices->of_shell, ends);
@@ -26,6 +27,7 @@ void chaos__devices_connect(struct chaos__store *store, uint32_t domid,
         if (ends[i].noxs) /* it is waited for in any case */
             chaos__end_watch(store, &ends[i]);
     }
+    return chaos__store_send(store, err);
 }
 
 struct plug {

@@ -110,11 +110,12 @@ int chaos__devices_check_files(struct chaos__devices *devices,
 int chaos__devices_attach(struct chaos__devices *devices, int first_loop,
                           struct chaos_error *err);
 
-/* Queues both ends' nodes: when they are sent, the back ends begin to connect.
- * What comes of that is told by chaos__devices_finish().  Of a shell's devices
- * that is done for those that were deferred. */
-void chaos__devices_connect(struct chaos__store *store, uint32_t domid,
-                            struct chaos__devices *devices);
+/* Sends both ends' nodes: the back ends begin to connect.  What comes of that
+ * is told by chaos__devices_finish().  Of a shell's devices that is done for
+ * those that were deferred. */
+int chaos__devices_connect(struct chaos__store *store, uint32_t domid,
+                           struct chaos__devices *devices,
+                           struct chaos_error *err);
 
 /* The same for a guest that runs, as one change that it sees at once.
  * CHAOS_ENOGUEST when its directory has gone. */

@@ -70,8 +70,8 @@ static int dress_nodes(struct chaos *chaos, const struct chaos_config *config,
     }
     chaos__nodes_dress(chaos->store, slot, config);
     chaos__devices_dress(chaos->store, shell->domid, shell->devices);
-    chaos__devices_connect(chaos->store, shell->domid, shell->devices);
-    return chaos__store_send(chaos->store, err);
+    return chaos__devices_connect(chaos->store, shell->domid, shell->devices,
+                                  err);
 }
 
 /* What a shell has that is the guest's to choose. */

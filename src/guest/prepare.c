@@ -163,8 +163,8 @@ static int connect_devices(struct chaos *chaos,
         config->p9_count > 0 ? CHAOS__MODEL_STARTING : CHAOS__MODEL_NONE;
     if (!shell->noxs)
         queue_nodes(chaos, config, slot, shell);
-    chaos__devices_connect(chaos->store, shell->domid, shell->devices);
-    rc = chaos__store_send(chaos->store, err);
+    rc =
+        chaos__devices_connect(chaos->store, shell->domid, shell->devices, err);
     return rc < 0 || config->p9_count == 0
                ? rc
                : start_model(chaos, config, slot, err);
