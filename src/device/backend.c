@@ -142,24 +142,28 @@ static int look(struct chaos__store *store, struct chaos__end *ends,
     return rc < 0 ? rc : most;
 }
 
-/* Those that have not been since they were written. */
-static void watch(struct chaos__store *store, const struct chaos__end *ends,
+static void watch(struct chaos__store *store, struct chaos__end *ends,
                   unsigned count)
 {
     unsigned i;
 
-    for (i = 0; i < count; i++)
-        if (!ends[i].noxs)
+    for (i = 0; i < count; i++) {
+        if (!ends[i].is_watched)
             chaos__end_watch(store, &ends[i]);
+        ends[i].is_watched = true;
+    }
 }
 
-static void unwatch(struct chaos__store *store, const struct chaos__end *ends,
+static void unwatch(struct chaos__store *store, struct chaos__end *ends,
                     unsigned count)
 {
     unsigned i;
 
-    for (i = 0; i < count; i++)
-        chaos__end_unwatch(store, &ends[i]);
+    for (i = 0; i < count; i++) {
+        if (ends[i].is_watched)
+            chaos__end_unwatch(store, &ends[i]);
+        ends[i].is_watched = false;
+    }
 }
 
 /* Until all are done: NULL in *late_r, or one that is not in time.  They are
@@ -384,6 +388,9 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
     struct chaos__end *late = NULL;
     int rc = chaos__store_run(store, err); /* the answers to their nodes */
 
+    /* As chaos__devices_connect() has left them. */
+    for (i = 0; i < count; i++)
+        ends[i].is_watched = ends[i].noxs;
     if (rc == 0 && chaos__devices_have_scripts(devices->config))
         rc = plug_all(store, ends, count, timeout_ms, err);
     if (rc == 0)
@@ -393,6 +400,7 @@ int chaos__devices_finish(struct chaos__store *store, uint32_t domid,
             watch_for(store, ends, count, connect_step, timeout_ms, &late, err);
     if (rc == 0 && late)
         rc = fail_late(store, late, "did not connect in time", err);
+    unwatch(store, ends, count);
     /* What a disk can do is the guest's to find out, if it can. */
     for (i = 0; rc == 0 && i < count; i++)
         if (ends[i].block && ends[i].noxs)

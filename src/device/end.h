@@ -45,6 +45,7 @@ struct chaos__end {
     const struct chaos__p9 *p9;
     const char *p9_path;
     bool is_done;     /* waited for no longer */
+    bool is_watched;  /* its back end's state */
     bool wants_front; /* the front end's state is to be read, too */
     /* what was read last */
     char state[8], front_state[8];

@@ -173,6 +173,25 @@ static void is_connected(void **state)
     must_destroy(domid);
 }
 
+/* Scripts are waited for, and back ends after them: with watches each time, of
+ * which none is left. */
+static void is_watched_behind_its_scripts(void **state)
+{
+    static const char *const modes[] = { "noxs", "xenstore" };
+    uint32_t domid;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        fake_hv_reset_counts();
+        domid = must_create(modes[i], both);
+        assert_true(fake_store_count(FAKE_STORE_WATCH) > 0);
+        assert_int_equal(fake_store_count(FAKE_STORE_WATCH),
+                         fake_store_count(FAKE_STORE_UNWATCH));
+        must_destroy(domid);
+    }
+}
+
 /* One that is usual is not run, whatever the other device has. */
 static void usual_ones(void **state)
 {
@@ -364,19 +383,13 @@ static void dies_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(noxs_guest),
-        TEST(xenstore_guest),
-        TEST(is_connected),
-        TEST(usual_ones),
-        TEST(a_script_fails),
-        TEST(a_script_says_why),
-        TEST(fails_at_the_end),
-        TEST(no_disk),
-        TEST(a_back_end_does_not_start),
-        TEST(vanishes),
-        TEST(restarts),
-        TEST(is_recovered),
-        TEST(dies_anywhere),
+        TEST(noxs_guest),        TEST(xenstore_guest),
+        TEST(is_connected),      TEST(is_watched_behind_its_scripts),
+        TEST(usual_ones),        TEST(a_script_fails),
+        TEST(a_script_says_why), TEST(fails_at_the_end),
+        TEST(no_disk),           TEST(a_back_end_does_not_start),
+        TEST(vanishes),          TEST(restarts),
+        TEST(is_recovered),      TEST(dies_anywhere),
     };
 
     return cmocka_run_group_tests_name("scripts", tests, NULL, NULL);
