@@ -139,8 +139,8 @@ from_shells() { # TYPE KERNEL RUNNING
     rest "$3"
 }
 
-# Guests of both types in turn, each when the one before is up, and the number
-# of those that are running counts none of them.
+# Guests of both types in turn, each when the one before is up; they come on top
+# of those that are running.
 in_a_row() { # TOOL RUNNING
     local tool=$1 runs=7 i type name names=() options=(--cold --no-refill)
     say "$tool: in a row, behind $2"
@@ -151,10 +151,10 @@ in_a_row() { # TOOL RUNNING
     for ((i = 0; i < runs; i++)); do
         for type in pvh pv; do
             name=new-$type-$i
+            names+=("$name")
             truncate -s 16M "$name.img"
             try says "${log/new/$name}" "guest: up" "$tool" create -q "${options[@]}" \
                 $type-vmlinux.cfg "name=\"$name\"" "$(disk "$name")" >said || break 2
-            names+=("$name")
             sed -n 's/^returned //p' said >>$type.ns
             settle
         done
