@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 log=/var/log/xen/console/guest-same.log
-truncate -s 16M rw.img ro.img
+truncate -s 16M rw.img ro.img block.img
 
 write_config() { # TYPE [LINE]...: an xl.cfg
     cat <<END >same.cfg
@@ -138,8 +138,11 @@ same_when_they_come() { # TYPE
 
 same_from_shell() { # TYPE DEVICES [LINE]...
     write_config "$1" "${@:3}"
-    nodes_of xl "$2" && chaos pool fill -n 1 same.cfg >/dev/null && nodes_of chaos "$2" --no-refill || return
-    chaos pool list --json | grep '"ready": 0' && chaos pool drain && differ_as_told
+    nodes_of xl "$2" && chaos pool fill -n 1 same.cfg >/dev/null || return
+    nodes_of chaos "$2" --no-refill && chaos pool list --json | grep '"ready": 0' && differ_as_told
+    local rc=$?
+    chaos pool drain
+    return $rc
 }
 
 all_rows_are_needed() {
@@ -150,7 +153,7 @@ all_rows_are_needed() {
 
 vif='vif = ["mac=00:16:3e:01:02:03,bridge=xenbr0"]'
 disk="\"format=raw,vdev=xvda,access=rw,target=$work/rw.img\""
-block=$(losetup -f --show ro.img)
+block=$(losetup -f --show block.img)
 for type in $TYPES; do
     # Linux leaves a CD-ROM of an HVM or PVH guest to QEMU.
     [ "$type" = pvh ] && all=2 || all=3
