@@ -143,7 +143,7 @@ from_shells() { # TYPE KERNEL RUNNING
 # of those that are running.
 in_a_row() { # TOOL RUNNING
     local tool=$1 runs=7 i type name names=() options=(--cold --no-refill)
-    say "$tool: in a row, behind $2"
+    say "$tool, in a row: with $2 running"
     [ "$tool" = chaos ] || runs=3 options=()
     rm -f -- *.ns
     touch pvh.ns pv.ns
