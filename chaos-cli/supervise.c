@@ -30,7 +30,7 @@
 #define TICK_MS 1000
 /* Longer than any back end takes that lets go at all. */
 #define SWEEP_MS 3000
-/* A guest that cannot be seen to is tried again, ever later. */
+/* What cannot be seen to is tried again, ever later. */
 #define RETRY_FIRST_MS 1000
 #define RETRY_LAST_MS 60000
 
@@ -44,6 +44,9 @@ struct supervisor {
     struct guest *guests; /* that are being seen to, or will be again */
     uv_work_t sweeping;
     bool is_sweeping, is_stopping;
+    int sweep_rc; /* the last one's */
+    int sweep_delay_ms;
+    int64_t sweep_ms; /* the next one not before */
     ino_t registry;
     unsigned ended_count, restarted_count, failed_count;
 };
@@ -180,14 +183,22 @@ static int open_context(struct chaos **chaos_r, struct chaos_error *err)
 
 static void sweep(uv_work_t *work)
 {
+    struct supervisor *supervisor = work->data;
     struct chaos *chaos;
 
-    (void)work;
-    if (open_context(&chaos, NULL) < 0)
+    supervisor->sweep_rc = open_context(&chaos, NULL);
+    if (supervisor->sweep_rc < 0)
         return;
-    chaos_guest_sweep(chaos, SWEEP_MS);
+    supervisor->sweep_rc = chaos_guest_sweep(chaos, SWEEP_MS);
     chaos_pool_refill(chaos);
     chaos_close(chaos);
+}
+
+/* The first try, and each that fails after it, twice as long after the last. */
+static int longer(int delay_ms)
+{
+    delay_ms = delay_ms ? 2 * delay_ms : RETRY_FIRST_MS;
+    return delay_ms < RETRY_LAST_MS ? delay_ms : RETRY_LAST_MS;
 }
 
 static void has_swept(uv_work_t *work, int status)
@@ -196,6 +207,9 @@ static void has_swept(uv_work_t *work, int status)
 
     (void)status;
     supervisor->is_sweeping = false;
+    supervisor->sweep_delay_ms =
+        supervisor->sweep_rc < 0 ? longer(supervisor->sweep_delay_ms) : 0;
+    supervisor->sweep_ms = cli_now_ms() + supervisor->sweep_delay_ms;
 }
 
 static void sweep_if_needed(struct supervisor *supervisor)
@@ -203,6 +217,7 @@ static void sweep_if_needed(struct supervisor *supervisor)
     struct chaos *chaos = supervisor->cli->chaos;
 
     if (supervisor->is_sweeping || supervisor->is_stopping ||
+        cli_now_ms() < supervisor->sweep_ms ||
         (!chaos_pool_is_low(chaos) && !chaos_guest_lingers(chaos)))
         return;
     supervisor->sweeping.data = supervisor;
@@ -238,10 +253,13 @@ static void forget(struct guest *guest)
 
 static void try_later(struct guest *guest)
 {
-    guest->delay_ms = guest->delay_ms ? 2 * guest->delay_ms : RETRY_FIRST_MS;
-    if (guest->delay_ms > RETRY_LAST_MS)
-        guest->delay_ms = RETRY_LAST_MS;
+    const bool is_first = guest->delay_ms == 0;
+
+    guest->delay_ms = longer(guest->delay_ms);
     guest->retry_ms = cli_now_ms() + guest->delay_ms;
+    if (is_first && guest->rc == CHAOS_EBUSY)
+        return; /* another command sees to it, or changes a device of it */
+    guest->supervisor->failed_count++;
     say(LEVEL_ERROR, "guest %s (domain %u): %s; next try in %d s",
         guest->event.name, guest->event.domid, guest->err.message,
         guest->delay_ms / 1000);
@@ -258,7 +276,6 @@ static void has_settled(uv_work_t *work, int status)
         return;
     }
     if (guest->rc < 0 && guest->rc != CHAOS_ENOGUEST) {
-        supervisor->failed_count++;
         try_later(guest);
     } else {
         if (guest->rc == 0 && guest->settled.outcome != CHAOS_OUTCOME_NONE)

@@ -223,12 +223,14 @@ int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
  * What destroyed guests leave to be done: 1 if the registry, once another call
  * has opened it, knows of one that back ends have not let go of yet, or whose
  * name is to be taken out of XenStore, else 0; and blocking until that is over,
- * for `timeout_ms` at most, to clear away what is left.  All other calls do
- * what can be done at their time.  The first costs nothing; the second is best
- * called where nobody waits.
+ * for `timeout_ms` at most, to clear away what is left.  It returns 0, or, when
+ * something could not be done, what kept it from that (CHAOS_E*), which is
+ * logged; calling it again at once would log it again.  All other calls do what
+ * can be done at their time.  The first costs nothing; the second is best called
+ * where nobody waits.
  */
 int chaos_guest_lingers(struct chaos *chaos);
-void chaos_guest_sweep(struct chaos *chaos, int timeout_ms);
+int chaos_guest_sweep(struct chaos *chaos, int timeout_ms);
 
 /* Stops and continues its vCPUs; back ends go on. */
 int chaos_guest_pause(struct chaos *chaos, uint32_t domid,
@@ -286,7 +288,9 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
  * (xl_visible=0); of a guest that uses XenStore, what tools alone read of it
  * and of its devices (docs/xenstore.md).  Does nothing when that is there.  A
  * create does not do this: the guest can do without, and need not wait for it.
- * What chaos restarts it publishes, too.  Fails also when XenStore does.
+ * What chaos restarts it publishes, too; and chaos_guest_list() and events have
+ * it done for guests that are five seconds old, a few of them with each call, so
+ * that it comes also when who made a guest was killed.  Fails also when XenStore does.
  * chaos_guest_unpublished() tells whether there is something to do: 1 or 0,
  * from the registry alone, once another call has opened it.
  */

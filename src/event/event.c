@@ -31,6 +31,8 @@
 #define LOOK_MOST_US 2000000
 
 #define RECONNECT_US 1000000
+/* Of what could not be finished after others. */
+#define REPAIR_AGAIN_US 10000000
 
 struct told {
     uint32_t domid;
@@ -44,6 +46,7 @@ struct chaos_events {
      * xenstored is not there. */
     struct chaos__store *store;
     int64_t connect_us; /* when that is tried again */
+    int64_t repair_us;  /* the same of repair() */
     /* ended guests that were told of and are still there, by domid */
     struct told *told;
     size_t told_count;
@@ -131,7 +134,8 @@ static bool is_guest(const struct chaos__slot *slot)
 }
 
 /* Whether there is a guest that nobody tells of, or one whose end could not be
- * seen to if there had been news of it: a device of it is changing. */
+ * seen to if there had been news of it: a device of it is changing, or its
+ * domain has not gone yet. */
 static bool must_look(struct chaos_events *events)
 {
     bool must = events->saw_change;
@@ -252,15 +256,21 @@ static int find_gone(struct chaos_events *events,
                      struct chaos_error *err)
 {
     struct chaos__registry *registry = events->chaos->registry;
+    const struct chaos__hv_domain *found;
     struct chaos__hv_domain domain;
     struct chaos__slot *slot = NULL, was;
     int rc = 0;
 
     while (rc == 0 && (slot = chaos__registry_next(registry, slot))) {
         was = *slot;
-        if (!is_guest(&was) || bsearch(&was.domid, domains, count,
-                                       sizeof(*domains), compare_domids))
+        if (!is_guest(&was))
             continue;
+        found = bsearch(&was.domid, domains, count, sizeof(*domains),
+                        compare_domids);
+        if (found && chaos__is_domain_of(&was, found)) {
+            events->saw_change = events->saw_change || found->dying;
+            continue;
+        }
         /* It may have been made after the list was read. */
         if (chaos__guest_look(events->chaos, slot, &domain, NULL) ==
             CHAOS_ENOGUEST)
@@ -304,19 +314,25 @@ static int look_as_needed(struct chaos_events *events, bool is_told,
     return rc;
 }
 
+/* What others have left to be done.  The looks are many, and what fails is
+ * logged each time. */
+static void repair(struct chaos_events *events)
+{
+    if (chaos__now_us() < events->repair_us)
+        return;
+    if (chaos__repair(events->chaos) < 0 ||
+        chaos__guest_publish_late(events->chaos) < 0)
+        events->repair_us = chaos__now_us() + REPAIR_AGAIN_US;
+}
+
 static int look_in_time(struct chaos_events *events, struct chaos_error *err)
 {
     bool is_told = store_has_told(events);
     const bool is_over = timer_is_over(events);
-    int rc;
 
     if (!is_told && !is_over)
         return 0;
-    rc = chaos__ready(events->chaos, err);
-    if (rc < 0) {
-        set_timer(events, IDLE_US);
-        return rc;
-    }
+    repair(events);
     if (connect_to_store(events))
         is_told = true; /* of what was before */
     return look_as_needed(events, is_told, err);

@@ -26,13 +26,20 @@ int chaos__hv_ready(struct chaos *chaos, struct chaos_error *err);
 /* Opens XenStore if it is not open yet, or no longer of use. */
 int chaos__store_ready(struct chaos *chaos, struct chaos_error *err);
 
-/* Finishes or undoes the slots whose owner has died. */
-void chaos__repair(struct chaos *chaos);
+/* Finishes or undoes the slots whose owner has died.  What can't be is logged,
+ * and left to the next call: an error then. */
+int chaos__repair(struct chaos *chaos);
 
-/* The domain that carries this UUID, one that is dying too: 1 with its domid,
- * 0 when there is none, or an error. */
+/* The domain that carries this UUID, one that is dying too, but not that with
+ * the domid `but`: 1 with its domid, 0 when there is none, or an error. */
 int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
-                          uint32_t *domid_r, struct chaos_error *err);
+                          uint32_t but, uint32_t *domid_r,
+                          struct chaos_error *err);
+
+/* Queues taking away what XenStore has by the UUID of a slot whose domain has
+ * gone, or is dying, unless another domain carries it. */
+int chaos__remove_vm(struct chaos *chaos, const struct chaos__slot *slot,
+                     struct chaos_error *err);
 
 /* Waits, for two seconds at most, for a domain that is destroyed and still
  * there because a back end or another process has not let go of its memory.
@@ -40,8 +47,9 @@ int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
 bool chaos__await_gone(struct chaos *chaos, uint32_t domid,
                        const uint8_t *uuid);
 
-/* Frees a slot that is LINGERING if its back ends have let go. */
-void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot);
+/* Frees a slot that is LINGERING if its back ends have let go.  An error: they
+ * have, and it could not be done. */
+int chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot);
 
 /* Whether it has a guest that is there, and was not ended. */
 static inline bool chaos__is_guest(const struct chaos__slot *slot)
@@ -144,6 +152,10 @@ int chaos__guest_publish(struct chaos *chaos, struct chaos__slot *slot,
                          const struct chaos__hv_domain *domain,
                          struct chaos_error *err);
 
+/* The same for guests of which nobody has done it in time, a few of them.  An
+ * error: one couldn't be, and the others would not be either. */
+int chaos__guest_publish_late(struct chaos *chaos);
+
 /* Ends a guest that exists: DYING, destroyed, LINGERING or free. */
 int chaos__guest_end(struct chaos *chaos, struct chaos__slot *slot,
                      const struct chaos__hv_domain *domain,
@@ -173,9 +185,10 @@ int chaos__guest_carry_out(struct chaos *chaos, struct chaos__slot *slot,
                            struct chaos_settled *settled_r,
                            struct chaos_error *err);
 
-/* Carries out a restart that a process which died has begun: the slot is DUE
- * and ours, and free or given up after. */
-void chaos__restart_due(struct chaos *chaos, struct chaos__slot *due);
+/* Carries out a restart that somebody has begun who died, or could not finish:
+ * the slot is DUE and ours, and free or given up after.  What fails is logged;
+ * an error: it is given up, and the next to come at this would fail as well. */
+int chaos__restart_due(struct chaos *chaos, struct chaos__slot *due);
 
 /* Writes the core of the slot's domain, which is DYING and ours.  What can't
  * be is logged.  path_r may be NULL. */

@@ -307,6 +307,16 @@ static void remove_model(struct chaos__store *store,
         store, path("/local/domain/0/device-model/%u", slot->domid).text);
 }
 
+int chaos__nodes_answer(struct chaos__store *store,
+                        const struct chaos__slot *slot, struct chaos_error *err)
+{
+    char nothing[8];
+
+    chaos__store_read(store, path("/local/domain/%u", slot->domid).text,
+                      nothing, sizeof(nothing));
+    return chaos__store_run(store, err);
+}
+
 struct change {
     const struct chaos__slot *slot;
     void (*queue)(struct chaos__store *store, const struct chaos__slot *slot,
@@ -443,6 +453,13 @@ void chaos__nodes_remove(struct chaos__store *store,
     remove_model(store, slot);
     chaos__store_remove(store, path(BACKEND_CONSOLE "/%u", slot->domid).text);
     chaos__store_remove(store, path("/libxl/%u", slot->domid).text);
+}
+
+void chaos__nodes_remove_vm(struct chaos__store *store,
+                            const struct chaos__slot *slot)
+{
+    if (!slot->store_frame)
+        return;
     chaos__store_remove(store, vm_path(slot->uuid).text);
     if (slot->has_shell_uuid)
         chaos__store_remove(store, vm_path(slot->shell_uuid).text);

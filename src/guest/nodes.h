@@ -73,9 +73,16 @@ int chaos__nodes_ask(struct chaos__store *store, const struct chaos__slot *slot,
 int chaos__nodes_set_vcpus(struct chaos__store *store,
                            const struct chaos__slot *slot, unsigned online,
                            unsigned vcpus, struct chaos_error *err);
-/* Takes away all that a slot's domain has, the directory that it shares with
- * its devices' front ends included. */
+/* Runs: 0 when XenStore answers, whatever it has of the guest. */
+int chaos__nodes_answer(struct chaos__store *store,
+                        const struct chaos__slot *slot,
+                        struct chaos_error *err);
+/* Takes away all that a slot's domain has by its domid, the directory that it
+ * shares with its devices' front ends included; and what it has by its UUID,
+ * which a domain that comes after it may have. */
 void chaos__nodes_remove(struct chaos__store *store,
                          const struct chaos__slot *slot);
+void chaos__nodes_remove_vm(struct chaos__store *store,
+                            const struct chaos__slot *slot);
 
 #endif

@@ -42,6 +42,7 @@ static void forget_predecessor(struct chaos *chaos, uint32_t domid)
     if (chaos__has_nodes(slot) && chaos__store_ready(chaos, NULL) == 0) {
         chaos__devices_remove(chaos->store, domid);
         chaos__nodes_remove(chaos->store, slot);
+        chaos__remove_vm(chaos, slot, NULL);
         chaos__store_run(chaos->store, NULL);
     }
     chaos__guest_look(chaos, slot, &domain, NULL);

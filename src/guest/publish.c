@@ -11,6 +11,12 @@
 #include "nodes.h"
 
 #include <string.h>
+#include <time.h>
+
+/* Whoever makes a guest writes it at once, if he does it at all. */
+#define LATE_S 5
+/* Each command pays for it. */
+#define LATE_AT_ONCE 16
 
 /* The slot may be another domain's by now, that of the same guest after a
  * restart for one. */
@@ -34,8 +40,8 @@ static void note_published(struct chaos__slot *slot, uint32_t seen,
 /*
  * Who ends the guest takes the name away if the slot says that it is there;
  * which it says first.  Whichever comes last then, writing or taking away, the
- * name goes: who has written it looks once more.  All is done by a copy of what
- * the slot was.
+ * name goes: who has written it looks once more, and whether it is still that
+ * name as well.  All is done by a copy of what the slot was.
  */
 static int publish_name(struct chaos *chaos, struct chaos__slot *slot,
                         const struct chaos__hv_domain *domain,
@@ -52,8 +58,12 @@ static int publish_name(struct chaos *chaos, struct chaos__slot *slot,
     note_published(slot, seen, was.domid);
     chaos__nodes_publish(chaos->store, &was);
     rc = chaos__store_run(chaos->store, err);
-    if (rc < 0 || is_still(slot, domain))
+    if (rc < 0)
         return rc;
+    if (is_still(slot, domain))
+        return strcmp(was.name, slot->name) == 0
+                   ? 0
+                   : chaos__nodes_rename(chaos->store, slot, err);
     chaos__nodes_remove(chaos->store, &was);
     return chaos__store_run(chaos->store, err);
 }
@@ -137,6 +147,30 @@ int chaos__guest_publish(struct chaos *chaos, struct chaos__slot *slot,
         return rc;
     return slot->store_frame ? tell(chaos, slot, domain, err)
                              : publish_name(chaos, slot, domain, err);
+}
+
+/* Its maker has been killed, or is a program that leaves it to others. */
+static bool is_late(const struct chaos__slot *slot)
+{
+    return is_unpublished(slot) && !slot->is_aside &&
+           (uint64_t)time(NULL) > slot->created_s + LATE_S;
+}
+
+int chaos__guest_publish_late(struct chaos *chaos)
+{
+    struct chaos__slot *slot = NULL;
+    struct chaos__hv_domain domain;
+    unsigned n = 0;
+    int rc = 0;
+
+    while (rc == 0 && n < LATE_AT_ONCE &&
+           (slot = chaos__registry_next(chaos->registry, slot))) {
+        if (!is_late(slot) || chaos__guest_look(chaos, slot, &domain, NULL) < 0)
+            continue;
+        rc = chaos__guest_publish(chaos, slot, &domain, NULL);
+        n++;
+    }
+    return rc;
 }
 
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,

@@ -187,7 +187,8 @@ int chaos__recover_remove(struct chaos *chaos, const struct chaos__slot *slot,
         return rc;
     chaos__devices_remove(chaos->store, domid);
     chaos__nodes_remove(chaos->store, slot);
-    return chaos__store_run(chaos->store, err);
+    rc = chaos__remove_vm(chaos, slot, err);
+    return rc < 0 ? rc : chaos__store_run(chaos->store, err);
 }
 
 int chaos__recover_devices(struct chaos *chaos, struct chaos__slot *slot,

@@ -36,12 +36,20 @@ int chaos__hv_ready(struct chaos *chaos, struct chaos_error *err)
                                       &chaos->hv, err);
 }
 
-int chaos__ready(struct chaos *chaos, struct chaos_error *err)
+static int open_all(struct chaos *chaos, struct chaos_error *err)
 {
     int rc = chaos__hv_ready(chaos, err);
 
     if (rc == 0 && !chaos->registry)
         rc = chaos__registry_open(chaos->run_dir, &chaos->registry, err);
+    return rc;
+}
+
+int chaos__ready(struct chaos *chaos, struct chaos_error *err)
+{
+    int rc = open_all(chaos, err);
+
+    /* What can't be repaired is not in the way of other guests. */
     if (rc == 0)
         chaos__repair(chaos);
     return rc;
@@ -57,7 +65,8 @@ int chaos__store_ready(struct chaos *chaos, struct chaos_error *err)
 }
 
 int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
-                          uint32_t *domid_r, struct chaos_error *err)
+                          uint32_t but, uint32_t *domid_r,
+                          struct chaos_error *err)
 {
     struct chaos__hv_domain domains[LIST_BATCH];
     uint32_t next = 0;
@@ -66,7 +75,8 @@ int chaos__find_by_handle(struct chaos *chaos, const uint8_t *uuid,
     while ((count = chaos__hv_domain_list(chaos->hv, next, LIST_BATCH, domains,
                                           err)) > 0) {
         for (i = 0; i < count; i++) {
-            if (memcmp(domains[i].handle, uuid, CHAOS__HANDLE_SIZE) != 0)
+            if (domains[i].domid == but ||
+                memcmp(domains[i].handle, uuid, CHAOS__HANDLE_SIZE) != 0)
                 continue;
             *domid_r = domains[i].domid;
             return 1;
@@ -85,7 +95,8 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
 
     /* Its maker may have died before it could record the domid. */
     if (slot->domid == CHAOS__NO_DOMID)
-        return chaos__find_by_handle(chaos, slot->uuid, domid_r, err);
+        return chaos__find_by_handle(chaos, slot->uuid, CHAOS__NO_DOMID,
+                                     domid_r, err);
     rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
     if (rc == CHAOS_ENOGUEST)
         return 0;
@@ -96,16 +107,44 @@ static int find_domain(struct chaos *chaos, const struct chaos__slot *slot,
     return chaos__slot_is_of(slot, domain.handle);
 }
 
-/* Whether another's domain has the slot's domid by now: 1, 0, or an error. */
-static int is_anothers(struct chaos *chaos, const struct chaos__slot *slot,
-                       struct chaos_error *err)
+/* Whose domain has the slot's domid by now. */
+enum holder {
+    HOLDER_OWN,
+    HOLDER_NONE, /* or its own, which is dying */
+    HOLDER_ANOTHER,
+};
+
+static int find_holder(struct chaos *chaos, const struct chaos__slot *slot,
+                       enum holder *holder_r, struct chaos_error *err)
 {
     struct chaos__hv_domain domain;
     int rc = chaos__hv_domain_info(chaos->hv, slot->domid, &domain, err);
 
-    if (rc < 0)
-        return rc == CHAOS_ENOGUEST ? 0 : rc;
-    return !chaos__slot_is_of(slot, domain.handle);
+    if (rc < 0 && rc != CHAOS_ENOGUEST)
+        return rc;
+    if (rc == CHAOS_ENOGUEST)
+        *holder_r = HOLDER_NONE;
+    else if (!chaos__slot_is_of(slot, domain.handle))
+        *holder_r = HOLDER_ANOTHER;
+    else
+        *holder_r = domain.dying ? HOLDER_NONE : HOLDER_OWN;
+    return 0;
+}
+
+/* What XenStore has by the UUID of a domain that goes, or has gone, is that of
+ * the one that carries it by now, if there is one: of the same configuration,
+ * and perhaps not ours. */
+int chaos__remove_vm(struct chaos *chaos, const struct chaos__slot *slot,
+                     struct chaos_error *err)
+{
+    uint32_t domid;
+    int rc = 0;
+
+    if (slot->store_frame)
+        rc = chaos__find_by_handle(chaos, slot->uuid, slot->domid, &domid, err);
+    if (rc == 0)
+        chaos__nodes_remove_vm(chaos->store, slot);
+    return rc < 0 ? rc : 0;
 }
 
 /* Waits for back ends that are starting. */
@@ -155,21 +194,13 @@ static int stop_model(const struct chaos__slot *slot, struct chaos_error *err)
 }
 
 /* Takes the devices away, so that the back ends let go of the domain, or what
- * they have written since, and all else that XenStore has of it.
+ * they have written since; and all else that XenStore has of it by its domid.
  * `is_starting`: back ends are waited for first. */
-static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
-                        bool is_starting, struct chaos_error *err)
+static int remove_all(struct chaos *chaos, const struct chaos__slot *slot,
+                      bool is_starting, struct chaos_error *err)
 {
-    int rc;
+    int rc = chaos__store_ready(chaos, err);
 
-    if (!chaos__has_nodes(slot) || slot->domid == CHAOS__NO_DOMID)
-        return 0;
-    rc = stop_model(slot, err);
-    if (rc == 0)
-        rc = is_anothers(chaos, slot, err);
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    rc = chaos__store_ready(chaos, err);
     if (rc == 0 && slot->has_scripts)
         rc = unplug_devices(chaos, slot, err);
     else if (rc == 0 && is_starting)
@@ -179,7 +210,7 @@ static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
     if (slot->first_device)
         chaos__devices_remove(chaos->store, slot->domid);
     chaos__nodes_remove(chaos->store, slot);
-    return chaos__store_run(chaos->store, err);
+    return 0;
 }
 
 /* Whether its back ends may be starting: those of a guest that connects to them
@@ -187,6 +218,43 @@ static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
 static bool may_start(const struct chaos__slot *slot)
 {
     return slot->first_device && (!slot->are_connected || slot->store_frame);
+}
+
+static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
+                        struct chaos_error *err)
+{
+    enum holder holder = HOLDER_ANOTHER;
+    int rc;
+
+    if (!chaos__has_nodes(slot) || slot->domid == CHAOS__NO_DOMID)
+        return 0;
+    rc = stop_model(slot, err);
+    if (rc == 0)
+        rc = find_holder(chaos, slot, &holder, err);
+    if (rc < 0 || holder == HOLDER_ANOTHER)
+        return rc;
+    rc = remove_all(chaos, slot, may_start(slot), err);
+    if (rc == 0 && holder == HOLDER_OWN)
+        chaos__nodes_remove_vm(chaos->store, slot);
+    else if (rc == 0)
+        rc = chaos__remove_vm(chaos, slot, err);
+    return rc < 0 ? rc : chaos__store_run(chaos->store, err);
+}
+
+/* What has been written since.  By its UUID nothing is. */
+static int remove_late_nodes(struct chaos *chaos,
+                             const struct chaos__slot *slot,
+                             struct chaos_error *err)
+{
+    enum holder holder = HOLDER_ANOTHER;
+    int rc = 0;
+
+    if (chaos__has_nodes(slot) && slot->domid != CHAOS__NO_DOMID)
+        rc = find_holder(chaos, slot, &holder, err);
+    if (rc < 0 || holder == HOLDER_ANOTHER)
+        return rc;
+    rc = remove_all(chaos, slot, false, err);
+    return rc < 0 ? rc : chaos__store_run(chaos->store, err);
 }
 
 /* Whether something is true of one of the slot's devices. */
@@ -315,7 +383,7 @@ static int finish(struct chaos *chaos, struct chaos__slot *slot,
                   struct chaos_error *err)
 {
     int rc = slot->writes_late || has_name_alone(slot)
-                 ? remove_nodes(chaos, slot, false, err)
+                 ? remove_late_nodes(chaos, slot, err)
                  : 0;
 
     return rc < 0 ? rc : chaos__registry_free(chaos->registry, slot, err);
@@ -353,7 +421,7 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
     devices_rc = rc == 0 && !has_name_alone(slot)
-                     ? remove_nodes(chaos, slot, may_start(slot), err)
+                     ? remove_nodes(chaos, slot, err)
                      : 0;
     if (rc == 0)
         rc = find_domain(chaos, slot, &domid, devices_rc < 0 ? NULL : err);
@@ -369,46 +437,57 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     return rc;
 }
 
-void chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot)
+int chaos__settle_lingering(struct chaos *chaos, struct chaos__slot *slot)
 {
-    if (slot->state == CHAOS__SLOT_LINGERING &&
-        lingers(chaos, slot, NULL) == 0 &&
-        chaos__registry_take_lingering(chaos->registry, slot) &&
-        finish(chaos, slot, NULL) < 0)
+    int rc;
+
+    if (slot->state != CHAOS__SLOT_LINGERING ||
+        lingers(chaos, slot, NULL) != 0 ||
+        !chaos__registry_take_lingering(chaos->registry, slot))
+        return 0;
+    rc = finish(chaos, slot, NULL);
+    if (rc < 0)
         chaos__registry_abandon(chaos->registry, slot);
+    return rc;
 }
 
 /* What back ends have not let go of for so long is taken away once more. */
-static void take_away_again(struct chaos *chaos, struct chaos__slot *slot)
+static int take_away_again(struct chaos *chaos, struct chaos__slot *slot)
 {
     struct chaos_error err;
+    int rc;
 
     if ((uint64_t)time(NULL) < slot->created_s + LINGER_MAX_S ||
         !chaos__registry_take_lingering(chaos->registry, slot))
-        return;
+        return 0;
     chaos__log(chaos, CHAOS_LOG_WARNING,
                "domain %u was destroyed, and its back ends have not let go of "
                "it; its devices are taken away once more",
                slot->domid);
-    if (chaos__undo(chaos, slot, &err) < 0)
+    rc = chaos__undo(chaos, slot, &err);
+    if (rc < 0)
         chaos__log(chaos, CHAOS_LOG_WARNING, "domain %u: %s", slot->domid,
                    err.message);
+    return rc;
 }
 
-/* A few of them: each command pays for it. */
-static void repair_lingering(struct chaos *chaos)
+/* A few of them: each command pays for it.  Where one fails the next would, an
+ * xenstored that does not answer keeping each for ten seconds. */
+static int repair_lingering(struct chaos *chaos)
 {
     struct chaos__slot *slot, *next;
     unsigned n;
+    int rc = 0;
 
     slot = chaos__registry_next_lingering(chaos->registry, NULL);
-    for (n = 0; slot && n < LINGERING_AT_ONCE; n++) {
+    for (n = 0; rc == 0 && slot && n < LINGERING_AT_ONCE; n++) {
         next = chaos__registry_next_lingering(chaos->registry, slot);
-        chaos__settle_lingering(chaos, slot);
-        if (slot->state == CHAOS__SLOT_LINGERING)
-            take_away_again(chaos, slot);
+        rc = chaos__settle_lingering(chaos, slot);
+        if (rc == 0 && slot->state == CHAOS__SLOT_LINGERING)
+            rc = take_away_again(chaos, slot);
         slot = next;
     }
+    return rc;
 }
 
 static int repair_change(struct chaos *chaos, struct chaos__slot *slot)
@@ -428,39 +507,51 @@ static int repair_change(struct chaos *chaos, struct chaos__slot *slot)
     return rc;
 }
 
-void chaos__repair(struct chaos *chaos)
+static int repair_undo(struct chaos *chaos, struct chaos__slot *slot)
 {
+    const uint32_t domid = slot->domid;
     struct chaos_error err;
-    struct chaos__slot *slot;
-    uint32_t domid;
+    int rc;
 
-    if (chaos->restarting)
-        return;
-    while ((slot = chaos__registry_next_orphan(chaos->registry))) {
-        if (slot->state == CHAOS__SLOT_DUE) {
-            chaos__restart_due(chaos, slot);
-            continue;
-        }
-        if (slot->state == CHAOS__SLOT_CHANGING) {
-            if (repair_change(chaos, slot) < 0)
-                break;
-            continue;
-        }
-        domid = slot->domid;
-        chaos__log(chaos, CHAOS_LOG_WARNING,
-                   "%s (domain %d): process %u has left it half done; "
-                   "undoing that",
-                   *slot->name ? slot->name : "a domain", (int)domid,
-                   slot->owner_pid);
-        if (slot->dumps > 0)
-            chaos__dump_core(chaos, slot, NULL);
-        if (chaos__undo(chaos, slot, &err) == 0)
-            continue;
+    chaos__log(chaos, CHAOS_LOG_WARNING,
+               "%s (domain %d): process %u has left it half done; "
+               "undoing that",
+               *slot->name ? slot->name : "a domain", (int)domid,
+               slot->owner_pid);
+    if (slot->dumps > 0)
+        chaos__dump_core(chaos, slot, NULL);
+    rc = chaos__undo(chaos, slot, &err);
+    if (rc < 0)
         chaos__log(chaos, CHAOS_LOG_WARNING, "domain %d: %s", (int)domid,
                    err.message);
-        break; /* it is the first in flight again: don't spin on it */
+    return rc;
+}
+
+static int repair_one(struct chaos *chaos, struct chaos__slot *slot)
+{
+    switch (slot->state) {
+    case CHAOS__SLOT_DUE:
+        return chaos__restart_due(chaos, slot);
+    case CHAOS__SLOT_CHANGING:
+        return repair_change(chaos, slot);
+    default:
+        return repair_undo(chaos, slot);
     }
-    repair_lingering(chaos);
+}
+
+int chaos__repair(struct chaos *chaos)
+{
+    struct chaos__slot *slot;
+    int rc = 0, lingering_rc = 0;
+
+    if (chaos->restarting)
+        return 0;
+    /* One that fails is the first in flight again: don't spin on it. */
+    while (rc == 0 && (slot = chaos__registry_next_orphan(chaos->registry)))
+        rc = repair_one(chaos, slot);
+    if (rc == 0 || !chaos->store || !chaos__store_is_broken(chaos->store))
+        lingering_rc = repair_lingering(chaos);
+    return rc < 0 ? rc : lingering_rc;
 }
 
 int chaos_guest_lingers(struct chaos *chaos)
@@ -469,16 +560,19 @@ int chaos_guest_lingers(struct chaos *chaos)
            chaos__registry_next_lingering(chaos->registry, NULL) != NULL;
 }
 
-void chaos_guest_sweep(struct chaos *chaos, int timeout_ms)
+int chaos_guest_sweep(struct chaos *chaos, int timeout_ms)
 {
     int64_t until_us = chaos__now_us() + (int64_t)timeout_ms * 1000;
     int64_t pause_us = CHAOS__LOOK_FIRST_US;
+    int rc = open_all(chaos, NULL);
 
-    if (chaos__ready(chaos, NULL) < 0)
-        return;
-    while (chaos_guest_lingers(chaos) && chaos__now_us() < until_us) {
+    if (rc == 0)
+        rc = chaos__repair(chaos);
+    while (rc == 0 && chaos_guest_lingers(chaos) &&
+           chaos__now_us() < until_us) {
         chaos__sleep_us(pause_us);
         pause_us = chaos__look_next_us(pause_us);
-        chaos__repair(chaos);
+        rc = chaos__repair(chaos);
     }
+    return rc;
 }

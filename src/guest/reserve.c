@@ -35,13 +35,14 @@ int chaos__create_check_uuid(struct chaos *chaos, const uint8_t uuid[16],
 {
     struct chaos__slot *slot;
     uint32_t domid;
-    int rc = chaos__find_by_handle(chaos, uuid, &domid, err);
+    int rc = chaos__find_by_handle(chaos, uuid, CHAOS__NO_DOMID, &domid, err);
 
     if (rc <= 0)
         return rc;
     slot = chaos__registry_by_domid(chaos->registry, domid);
     if (slot && chaos__settle_taken(chaos, slot) == 0)
-        rc = chaos__find_by_handle(chaos, uuid, &domid, err);
+        rc = chaos__find_by_handle(chaos, uuid, CHAOS__NO_DOMID, &domid,
+                                   err);
     if (rc <= 0)
         return rc;
     if (chaos__await_gone(chaos, domid, uuid))

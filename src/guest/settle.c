@@ -127,21 +127,32 @@ void chaos__dump_core(struct chaos *chaos, struct chaos__slot *slot,
     slot->dumps = 0;
 }
 
-/* Ends it, after its core has been written if that is wanted. */
+/* Its end is in two steps: that it is ours to end, and that it is ended, after
+ * its core has been written if that is wanted. */
+static int take(struct chaos *chaos, struct chaos__slot *slot,
+                const struct chaos__hv_domain *domain, bool with_core,
+                struct chaos_error *err)
+{
+    return chaos__registry_take_to_dump(chaos->registry, slot, domain->domid,
+                                        domain->handle,
+                                        with_core ? DUMPS_MAX : 0, err);
+}
+
+static int end_taken(struct chaos *chaos, struct chaos__slot *slot,
+                     struct chaos_settled *settled, struct chaos_error *err)
+{
+    if (slot->dumps > 0)
+        chaos__dump_core(chaos, slot, settled->core);
+    return chaos__undo(chaos, slot, err);
+}
+
 static int end(struct chaos *chaos, struct chaos__slot *slot,
                const struct chaos__hv_domain *domain, bool with_core,
                struct chaos_settled *settled, struct chaos_error *err)
 {
-    int rc = chaos__registry_take(chaos->registry, slot, domain->domid,
-                                  domain->handle, CHAOS__SLOT_DYING, err);
+    int rc = take(chaos, slot, domain, with_core, err);
 
-    if (rc < 0)
-        return rc;
-    if (with_core) {
-        slot->dumps = DUMPS_MAX;
-        chaos__dump_core(chaos, slot, settled->core);
-    }
-    return chaos__undo(chaos, slot, err);
+    return rc < 0 ? rc : end_taken(chaos, slot, settled, err);
 }
 
 /* --------------------------------------------------------- putting aside */
@@ -286,6 +297,19 @@ static int create_again(struct chaos *chaos, struct chaos_config *config,
     return rc;
 }
 
+/* Without XenStore the old one would go and the new one could not come. */
+static int check_store(struct chaos *chaos, const struct chaos__slot *slot,
+                       struct chaos_error *err)
+{
+    int rc = 0;
+
+    if (chaos__has_nodes(slot))
+        rc = chaos__store_ready(chaos, err);
+    if (rc < 0 || !chaos__has_nodes(slot))
+        return rc;
+    return chaos__nodes_answer(chaos->store, slot, err);
+}
+
 /* What can be seen to fail must not cost the old one. */
 static int try_restart(struct chaos *chaos, struct chaos__slot *slot,
                        const struct chaos__hv_domain *domain,
@@ -296,16 +320,25 @@ static int try_restart(struct chaos *chaos, struct chaos__slot *slot,
     int rc = chaos_guest_check(chaos, config, err);
 
     if (rc == 0)
+        rc = check_store(chaos, slot, err);
+    if (rc == 0)
         rc = make_due(chaos, config, domain, &due, err);
     if (rc < 0)
         return rc;
     if (action == CHAOS__ACTION_RENAME_RESTART)
         rc = put_aside(chaos, slot, domain, settled, err);
     else
-        rc = end(chaos, slot, domain, action == CHAOS__ACTION_COREDUMP_RESTART,
-                 settled, err);
+        rc = take(chaos, slot, domain, action == CHAOS__ACTION_COREDUMP_RESTART,
+                  err);
     if (rc < 0) {
         chaos__registry_free(chaos->registry, due, NULL);
+        return rc;
+    }
+    if (action != CHAOS__ACTION_RENAME_RESTART)
+        rc = end_taken(chaos, slot, settled, err);
+    /* Whoever gets it away makes the new one. */
+    if (rc < 0) {
+        chaos__registry_abandon(chaos->registry, due);
         return rc;
     }
     return create_again(chaos, config, due, &settled->domid, err);
@@ -330,52 +363,73 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
     return rc;
 }
 
-/* Finishes what the dead process was doing with the domain that has ended.
- * False: nothing is due, because it had not begun, or was through. */
-static bool is_still_due(struct chaos *chaos, const struct chaos__slot *due,
-                         const struct chaos_config *config)
+/* Finishes what was being done with the domain that has ended.  1; 0: nothing
+ * is due, because it had not begun, or was through; or an error: it is, and
+ * what has ended is in the way. */
+static int is_still_due(struct chaos *chaos, const struct chaos__slot *due,
+                        const struct chaos_config *config,
+                        struct chaos_error *err)
 {
     struct chaos__slot *old =
         chaos__registry_by_uuid(chaos->registry, due->other_uuid);
+    int rc = 0;
 
+    if (old && chaos__is_guest(old))
+        return 0;
     if (old && chaos__registry_take_orphan(chaos->registry, old)) {
         if (old->dumps > 0)
             chaos__dump_core(chaos, old, NULL);
-        chaos__undo(chaos, old, NULL);
+        rc = chaos__undo(chaos, old, err);
     } else if (old &&
                (!chaos__is_ending(old) || !chaos__await_release(chaos, old))) {
-        return false;
+        return 0;
     }
-    return !chaos__registry_by_name(chaos->registry, config->name);
+    return rc < 0 ? rc
+                  : !chaos__registry_by_name(chaos->registry, config->name);
 }
 
-void chaos__restart_due(struct chaos *chaos, struct chaos__slot *due)
+static int go_on_restarting(struct chaos *chaos, struct chaos__slot *due,
+                            struct chaos_config *config,
+                            struct chaos_error *err)
 {
+    uint32_t domid;
+    int rc = is_still_due(chaos, due, config, err);
+
+    if (rc < 0) {
+        chaos__registry_abandon(chaos->registry, due);
+        return rc;
+    }
+    if (rc > 0 && ++due->tries > RESTARTS_MAX)
+        rc = chaos__fail(err, CHAOS_EFAILED, "it kills who does that");
+    if (rc <= 0) {
+        chaos__registry_free(chaos->registry, due, NULL);
+        return rc;
+    }
+    chaos__log(chaos, CHAOS_LOG_WARNING,
+               "%s: restarting it was left half done; going on with that",
+               config->name);
+    return create_again(chaos, config, due, &domid, err);
+}
+
+int chaos__restart_due(struct chaos *chaos, struct chaos__slot *due)
+{
+    char name[CHAOS_NAME_MAX + 1] = "a guest";
     struct chaos_config *config;
     struct chaos_error err;
-    uint32_t domid;
     int rc;
 
     rc = chaos__read_kept(chaos, due, "a guest that has ended", &config, &err);
-    if (rc < 0 || ++due->tries > RESTARTS_MAX) {
-        chaos__log(chaos, CHAOS_LOG_WARNING, "restarting a guest: %s",
-                   rc < 0 ? err.message : "it kills who does that");
+    if (rc < 0) {
         chaos__registry_free(chaos->registry, due, NULL);
-        if (rc == 0)
-            chaos_config_free(config);
-        return;
-    }
-    if (is_still_due(chaos, due, config)) {
-        chaos__log(chaos, CHAOS_LOG_WARNING,
-                   "%s: a process died while restarting it; going on with that",
-                   config->name);
-        if (create_again(chaos, config, due, &domid, &err) < 0)
-            chaos__log(chaos, CHAOS_LOG_WARNING, "restarting %s: %s",
-                       config->name, err.message);
     } else {
-        chaos__registry_free(chaos->registry, due, NULL);
+        snprintf(name, sizeof(name), "%s", config->name);
+        rc = go_on_restarting(chaos, due, config, &err);
+        chaos_config_free(config);
     }
-    chaos_config_free(config);
+    if (rc < 0)
+        chaos__log(chaos, CHAOS_LOG_WARNING, "restarting %s: %s", name,
+                   err.message);
+    return due->state == CHAOS__SLOT_DUE ? rc : 0;
 }
 
 /* ------------------------------------------------------------------ all */
@@ -440,6 +494,11 @@ int chaos_guest_settle(struct chaos *chaos, uint32_t domid,
     struct chaos__slot *slot;
     int rc = chaos__guest_open(chaos, domid, &slot, &domain, err);
 
+    if (rc == 0 && domain.shutdown && slot->state == CHAOS__SLOT_CHANGING)
+        rc = chaos__fail(err, CHAOS_EBUSY,
+                         "guest %s: process %u is changing a device of it; "
+                         "try again",
+                         slot->name, slot->owner_pid);
     return rc < 0
                ? rc
                : chaos__guest_carry_out(chaos, slot, &domain, settled_r, err);

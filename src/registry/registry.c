@@ -264,27 +264,54 @@ static bool is_still(const struct chaos__slot *slot, uint32_t domid,
            memcmp(slot->uuid, uuid, sizeof(slot->uuid)) == 0;
 }
 
-int chaos__registry_take(struct chaos__registry *registry,
-                         struct chaos__slot *slot, uint32_t domid,
-                         const uint8_t *uuid, enum chaos__slot_state state,
-                         struct chaos_error *err)
+static int fail_gone(struct chaos_error *err)
+{
+    return chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
+}
+
+/* `dumps`: see the slot's. */
+static int take(struct chaos__registry *registry, struct chaos__slot *slot,
+                uint32_t domid, const uint8_t *uuid,
+                enum chaos__slot_state state, uint8_t dumps,
+                struct chaos_error *err)
 {
     int rc = chaos__registry_lock(registry, err);
 
     if (rc < 0)
         return rc;
     if (!chaos__slot_is_sound(slot) || !is_still(slot, domid, uuid) ||
+        slot->state == CHAOS__SLOT_LINGERING ||
         (state == CHAOS__SLOT_CHANGING && slot->state == CHAOS__SLOT_SHELL))
-        rc = chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
+        rc = fail_gone(err);
     else if (chaos__slot_in_flight(slot->state) ||
              !chaos__slot_own(registry, slot))
         rc = chaos__fail(err, CHAOS_EBUSY,
                          "guest %s: process %u is working on it; try again",
                          slot->name, slot->owner_pid);
-    else
+    if (rc == 0) {
+        slot->dumps = dumps;
+        chaos__barrier();
         set_state(registry, slot, state);
+    }
     chaos__registry_unlock(registry);
     return rc;
+}
+
+int chaos__registry_take(struct chaos__registry *registry,
+                         struct chaos__slot *slot, uint32_t domid,
+                         const uint8_t *uuid, enum chaos__slot_state state,
+                         struct chaos_error *err)
+{
+    return take(registry, slot, domid, uuid, state, 0, err);
+}
+
+int chaos__registry_take_to_dump(struct chaos__registry *registry,
+                                 struct chaos__slot *slot, uint32_t domid,
+                                 const uint8_t *uuid, unsigned tries,
+                                 struct chaos_error *err)
+{
+    return take(registry, slot, domid, uuid, CHAOS__SLOT_DYING, (uint8_t)tries,
+                err);
 }
 
 void chaos__registry_abandon(struct chaos__registry *registry,
@@ -339,7 +366,8 @@ static int fail_taken(const struct chaos__slot *taken, const char *name,
 }
 
 int chaos__registry_rename(struct chaos__registry *registry,
-                           struct chaos__slot *slot, const char *name,
+                           struct chaos__slot *slot, uint32_t domid,
+                           const uint8_t *uuid, const char *name,
                            struct chaos_error *err)
 {
     struct chaos__slot *taken;
@@ -348,7 +376,11 @@ int chaos__registry_rename(struct chaos__registry *registry,
     if (rc < 0)
         return rc;
     taken = chaos__find_name(registry, name);
-    if (taken && taken != slot)
+    if ((slot->state != CHAOS__SLOT_RUNNING &&
+         slot->state != CHAOS__SLOT_CHANGING) ||
+        !is_still(slot, domid, uuid))
+        rc = fail_gone(err);
+    else if (taken && taken != slot)
         rc = fail_taken(taken, name, err);
     else if (!taken)
         rename_slot(registry, slot, name, CHAOS__RENAMING);
@@ -369,7 +401,7 @@ int chaos__registry_put_guest_aside(struct chaos__registry *registry,
         return rc;
     taken = chaos__find_name(registry, name);
     if (slot->state != CHAOS__SLOT_RUNNING || !is_still(slot, domid, uuid)) {
-        rc = chaos__fail(err, CHAOS_ENOGUEST, "the guest has gone meanwhile");
+        rc = fail_gone(err);
     } else if (taken) {
         rc = fail_taken(taken, name, err);
     } else {

@@ -237,6 +237,13 @@ int chaos__registry_take(struct chaos__registry *registry,
                          const uint8_t *uuid, enum chaos__slot_state state,
                          struct chaos_error *err);
 
+/* The same for one whose core is to be written before it goes, with so many
+ * tries: DYING, and whoever finds it so later knows that. */
+int chaos__registry_take_to_dump(struct chaos__registry *registry,
+                                 struct chaos__slot *slot, uint32_t domid,
+                                 const uint8_t *uuid, unsigned tries,
+                                 struct chaos_error *err);
+
 /* Gives up a slot in flight without finishing it: the next process will. */
 void chaos__registry_abandon(struct chaos__registry *registry,
                              struct chaos__slot *slot);
@@ -245,9 +252,11 @@ void chaos__registry_abandon(struct chaos__registry *registry,
 int chaos__registry_free(struct chaos__registry *registry,
                          struct chaos__slot *slot, struct chaos_error *err);
 
-/* Gives a running guest another name.  CHAOS_EEXIST when it is taken. */
+/* Gives a running guest another name.  CHAOS_EEXIST when it is taken,
+ * CHAOS_ENOGUEST when the slot is no longer that domain's. */
 int chaos__registry_rename(struct chaos__registry *registry,
-                           struct chaos__slot *slot, const char *name,
+                           struct chaos__slot *slot, uint32_t domid,
+                           const uint8_t *uuid, const char *name,
                            struct chaos_error *err);
 
 /*

@@ -130,7 +130,7 @@ static void use_slot(struct chaos__slot *slot, unsigned n)
     memcpy(uuid, slot->uuid, sizeof(uuid));
     snprintf(name, sizeof(name), "new%u", n);
     if (n % 3 == 0)
-        chaos__registry_rename(registry, slot, name, NULL);
+        chaos__registry_rename(registry, slot, slot->domid, uuid, name, NULL);
     else if (chaos__registry_take(registry, slot, slot->domid, uuid,
                                   CHAOS__SLOT_DYING, NULL) == 0)
         chaos__registry_free(registry, slot, NULL);

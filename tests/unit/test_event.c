@@ -193,6 +193,53 @@ static void tells_of_those_that_have_gone(void **state)
     assert_false(next_event(&event, 300));
 }
 
+/* xenstored tells while something still has its memory. */
+static void tells_of_those_that_go_slowly(void **state)
+{
+    uint32_t domid = create("web", "registry=\"xenstore\"");
+    struct chaos_event event;
+
+    (void)state;
+    assert_false(next_event(&event, 500));
+    fake_hv_keep_page(domid, true);
+    fake_hv_vanish(domid);
+    fake_store_release_domain();
+    assert_false(next_event(&event, 500));
+    fake_hv_keep_page(domid, false);
+    assert_true(next_event(&event, SOON_MS));
+    assert_int_equal(event.end, CHAOS_END_DESTROYED);
+    assert_int_equal(support_count_slots(world), 0);
+}
+
+static unsigned count_lines(const char *text)
+{
+    unsigned n = 0;
+
+    while ((text = strchr(text, '\n'))) {
+        text++;
+        n++;
+    }
+    return n;
+}
+
+/* What can't be finished after others is not tried, and told, at each look. */
+static void repairs_now_and_then(void **state)
+{
+    const uint32_t domid = create("web", "");
+    struct chaos_event event;
+
+    (void)state;
+    create("other", "");
+    assert_int_equal(chaos_guest_publish(world->chaos, domid, NULL), 0);
+    assert_int_equal(chaos_guest_destroy(world->chaos, domid, NULL), 0);
+    world->log[0] = '\0';
+    fake_store_speak("", 0, true);
+    assert_false(next_event(&event, 1000));
+    fake_store_speak(NULL, 0, false);
+    assert_true(count_lines(world->log) <= 2);
+    assert_int_equal(support_run(world, support_list, NULL), 0);
+}
+
 /* What another has put aside has ended long ago. */
 static void says_nothing_of_guests_put_aside(void **state)
 {
@@ -308,6 +355,8 @@ int main(void)
         TEST(tells_of_many),
         TEST(tells_of_a_successor),
         TEST(tells_of_those_that_have_gone),
+        TEST(tells_of_those_that_go_slowly),
+        TEST(repairs_now_and_then),
         TEST(says_nothing_of_guests_put_aside),
         TEST(looks_when_it_must),
         TEST(is_told_by_the_store),

@@ -122,9 +122,23 @@ static void test_rename(void **state)
     (void)state;
     assert_int_equal(reserve(registry, 1, &one), 0);
     assert_int_equal(reserve(registry, 2, &two), 0);
-    assert_int_equal(chaos__registry_rename(registry, one, "guest-2", &err),
+    assert_int_equal(chaos__registry_rename(registry, one, one->domid,
+                                            one->uuid, "new", &err),
+                     CHAOS_ENOGUEST);
+    assert_int_equal(
+        chaos__registry_set_state(registry, one, CHAOS__SLOT_RUNNING, &err), 0);
+    assert_int_equal(chaos__registry_rename(registry, one, one->domid,
+                                            two->uuid, "new", &err),
+                     CHAOS_ENOGUEST);
+    assert_int_equal(
+        chaos__registry_rename(registry, one, 7, one->uuid, "new", &err),
+        CHAOS_ENOGUEST);
+    assert_int_equal(chaos__registry_rename(registry, one, one->domid,
+                                            one->uuid, "guest-2", &err),
                      CHAOS_EEXIST);
-    assert_int_equal(chaos__registry_rename(registry, one, "new", &err), 0);
+    assert_int_equal(chaos__registry_rename(registry, one, one->domid,
+                                            one->uuid, "new", &err),
+                     0);
     assert_ptr_equal(chaos__registry_by_name(registry, "new"), one);
     assert_null(chaos__registry_by_name(registry, "guest-1"));
 }
@@ -268,7 +282,32 @@ static void test_the_living_keep_theirs(void **state)
     assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
                                           uuid_of(1), CHAOS__SLOT_DYING, &err),
                      CHAOS_EBUSY);
+    /* What lingers is nobody's guest any more. */
+    assert_int_equal(
+        chaos__registry_set_state(other, seen, CHAOS__SLOT_LINGERING, &err), 0);
+    assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
+                                          uuid_of(1), CHAOS__SLOT_CHANGING,
+                                          &err),
+                     CHAOS_ENOGUEST);
+    assert_int_equal(slot->state, CHAOS__SLOT_LINGERING);
     chaos__registry_close(other);
+}
+
+/* That a core is to be written is known as soon as the guest is to end. */
+static void test_a_core_is_not_forgotten(void **state)
+{
+    struct chaos__slot *slot;
+
+    (void)state;
+    assert_int_equal(reserve(registry, 1, &slot), 0);
+    assert_int_equal(
+        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
+        0);
+    assert_int_equal(chaos__registry_take_to_dump(registry, slot, slot->domid,
+                                                  uuid_of(1), 2, &err),
+                     0);
+    assert_int_equal(slot->state, CHAOS__SLOT_DYING);
+    assert_int_equal(slot->dumps, 2);
 }
 
 /* Offset of `dirty` and of the indexes in the file's layout. */
@@ -686,6 +725,7 @@ int main(void)
         TEST(test_all_slots),
         TEST(test_orphans),
         TEST(test_the_living_keep_theirs),
+        TEST(test_a_core_is_not_forgotten),
         TEST(test_rebuild),
         TEST(test_two_processes),
         TEST(test_free_and_reserve),

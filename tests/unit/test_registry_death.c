@@ -88,7 +88,8 @@ static int change_rename(struct chaos__registry *registry)
 {
     struct chaos__slot *slot = chaos__registry_by_name(registry, "b");
 
-    return -chaos__registry_rename(registry, slot, "other", NULL);
+    return -chaos__registry_rename(registry, slot, slot->domid, slot->uuid,
+                                   "other", NULL);
 }
 
 static int change_free(struct chaos__registry *registry)

@@ -444,7 +444,8 @@ static void use_slot(struct chaos__registry *registry, struct chaos__slot *slot,
         break;
     case 2:
         snprintf(name, sizeof(name), "new-%u", round);
-        chaos__registry_rename(registry, slot, name, &err);
+        chaos__registry_rename(registry, slot, slot->domid, slot->uuid, name,
+                               &err);
         break;
     }
 }

@@ -573,6 +573,131 @@ static void looks_late(void **state)
     assert_untouched();
 }
 
+/* ------------------------------------- what it shares with its successor */
+
+static bool has_vm(uint32_t domid)
+{
+    char path[64], vm[64], name[64];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
+    if (!fake_store_look(path, vm, sizeof(vm) - 5))
+        return false;
+    strcat(vm, "/name");
+    return fake_store_look(vm, name, sizeof(name));
+}
+
+static void let_go_when_asked_twice(void)
+{
+    static unsigned asked;
+
+    if (fake_hv_domain(ended).dying && ++asked == 2)
+        fake_hv_keep_page(ended, false);
+    else
+        fake_hv_before(FAKE_HV_DOMAIN_INFO, let_go_when_asked_twice);
+}
+
+/* Its disk is let go of when the successor has been there for long. */
+static void leaves_the_next_what_goes_by_uuid(void **state)
+{
+    struct chaos_settled settled;
+    char lines[512];
+
+    (void)state;
+    is_plain = true;
+    snprintf(lines, sizeof(lines), "disk=['%s,raw,xvda,r']\n", disk);
+    ended = crash("g", "restart", lines);
+    assert_int_equal(chaos_guest_publish(world->chaos, ended, NULL), 0);
+    fake_hv_keep_page(ended, true);
+    fake_dom0_hold_loop(0, true);
+    fake_hv_before(FAKE_HV_DOMAIN_INFO, let_go_when_asked_twice);
+    assert_settles(ended, &settled);
+    assert_int_equal(settled.outcome, CHAOS_OUTCOME_RESTARTED);
+    assert_int_equal(support_count_slots(world), 2);
+    assert_true(has_vm(settled.domid));
+    fake_dom0_hold_loop(0, false);
+    assert_int_equal(support_run(world, support_list, NULL), 0);
+    assert_int_equal(support_count_slots(world), 1);
+    assert_true(has_vm(settled.domid));
+}
+
+/* xl has destroyed it, and created another of the same configuration. */
+static void leaves_xl_what_goes_by_uuid(void **state)
+{
+    char name[64];
+    uint32_t other;
+    bool has_it;
+
+    (void)state;
+    is_plain = true;
+    fake_hv_vanish(create("g", "destroy", "uuid='" A_UUID "'\n"));
+    other = fake_hv_add_foreign("g", a_uuid);
+    fake_store_set("/vm/" A_UUID "/name", "g");
+    assert_int_equal(support_run(world, support_list, NULL), 0);
+    assert_int_equal(support_count_slots(world), 0);
+    has_it = fake_store_look("/vm/" A_UUID "/name", name, sizeof(name));
+    fake_hv_vanish(other);
+    fake_store_remove("/vm/" A_UUID);
+    assert_true(has_it);
+}
+
+/* ------------------------------------------------------ without XenStore */
+
+static int must_not_settle(void)
+{
+    struct chaos_settled settled;
+    struct chaos_error err;
+
+    support_reopen(world);
+    return settle(ended, &settled, &err);
+}
+
+/* It is not given up before its successor can be made. */
+static void waits_for_the_store(void **state)
+{
+    struct chaos_settled settled;
+
+    (void)state;
+    ended = crash("g", "restart", vif_and_vbd);
+    fake_hv_fail_next(FAKE_HV_STORE_OPEN, CHAOS_EFAILED);
+    assert_int_equal(must_not_settle(), CHAOS_EFAILED);
+    assert_true(fake_hv_domain(ended).exists);
+    fake_store_speak("", 0, true);
+    assert_true(must_not_settle() < 0);
+    fake_store_speak(NULL, 0, false);
+    assert_true(fake_hv_domain(ended).exists);
+    support_reopen(world);
+    assert_settles(ended, &settled);
+    assert_int_equal(settled.outcome, CHAOS_OUTCOME_RESTARTED);
+    assert_int_equal(support_count_slots(world), 1);
+}
+
+static void silence(void)
+{
+    fake_store_speak("", 0, true);
+}
+
+/* XenStore goes while the old one is taken away: who gets that done makes the
+ * new one, however many fail before. */
+static void is_made_when_the_store_is_back(void **state)
+{
+    unsigned n;
+
+    (void)state;
+    is_plain = true;
+    ended = crash("g", "restart", vif_and_vbd);
+    fake_hv_before(FAKE_HV_DOMAIN_PAUSE, silence);
+    assert_true(must_not_settle() < 0);
+    for (n = 0; n < 5; n++) {
+        support_reopen(world);
+        support_run(world, support_list, NULL);
+    }
+    fake_store_speak(NULL, 0, false);
+    support_reopen(world);
+    assert_int_equal(support_run(world, support_list, NULL), 0);
+    assert_int_not_equal(support_find(world, "g"), 0);
+    assert_int_not_equal(support_find(world, "g"), ended);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -594,6 +719,10 @@ int main(void)
         TEST(publishes_late),
         TEST(restarts_late),
         TEST(looks_late),
+        TEST(leaves_the_next_what_goes_by_uuid),
+        TEST(leaves_xl_what_goes_by_uuid),
+        TEST(waits_for_the_store),
+        TEST(is_made_when_the_store_is_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -604,6 +604,77 @@ static void publishes_names(void **state)
     assert_false(is_node("/local/domain/$D", domid));
 }
 
+static void list(void)
+{
+    struct chaos_guest_info *guests;
+    size_t count;
+
+    must(chaos_guest_list(world->chaos, &guests, &count, &err));
+    free(guests);
+}
+
+/* A rename that comes while the name is being written is not lost. */
+static void publishes_across_a_rename(void **state)
+{
+    struct chaos *late = support_open(world);
+
+    (void)state;
+    meanwhile.domid = create_with("web", "pvh", world->noxs_kernel, "", 0);
+    meanwhile.sends = 1;
+    meanwhile.event = rename_it;
+    fake_hv_before(FAKE_HV_STORE_SEND, count_send);
+    must(chaos_guest_publish(late, meanwhile.domid, &err));
+    chaos_close(late);
+    assert_string_equal(node("/local/domain/$D/name", meanwhile.domid), "mail");
+}
+
+/* Whoever made it was killed before he came to that. */
+static void publishes_what_others_have_not(void **state)
+{
+    const uint32_t noxs = create_with("web", "pvh", world->noxs_kernel, "", 0);
+    const uint32_t stock = create_with("db", "pvh", world->plain_kernel, "", 0);
+    struct chaos__registry *registry;
+
+    (void)state;
+    list();
+    assert_false(is_node("/local/domain/$D", noxs));
+    assert_false(is_node("/libxl/$D", stock));
+    must(chaos__registry_open(world->run_dir, &registry, &err));
+    chaos__registry_by_domid(registry, noxs)->created_s -= 60;
+    chaos__registry_by_domid(registry, stock)->created_s -= 60;
+    chaos__registry_close(registry);
+    list();
+    assert_string_equal(node("/local/domain/$D/name", noxs), "web");
+    assert_true(is_node("/libxl/$D", stock));
+    fake_hv_reset_counts();
+    list();
+    assert_int_equal(fake_hv_count(FAKE_HV_STORE_SEND), 0);
+}
+
+/* Many names are to be taken out of a XenStore that does not answer: each
+ * command tries one. */
+static void asks_a_dead_store_once(void **state)
+{
+    char name[] = "web0";
+    uint32_t domids[5];
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 5; i++, name[3]++)
+        domids[i] = create_with(name, "pvh", world->noxs_kernel, "", 0);
+    for (i = 0; i < 5; i++)
+        publish(domids[i]);
+    fake_store_speak("", 0, true);
+    for (i = 0; i < 5; i++)
+        destroy(domids[i]);
+    for (i = 0; i < 3; i++) {
+        fake_hv_reset_counts();
+        list();
+        assert_in_range(fake_hv_count(FAKE_HV_STORE_OPEN), 0, 1);
+    }
+    fake_store_speak(NULL, 0, false);
+}
+
 static void hides_names(void **state)
 {
     const uint32_t domid =
@@ -912,6 +983,9 @@ int main(void)
         TEST(is_undone_when_the_store_answers),
         TEST(renames_in_xenstore),
         TEST(publishes_names),
+        TEST(publishes_across_a_rename),
+        TEST(publishes_what_others_have_not),
+        TEST(asks_a_dead_store_once),
         TEST(hides_names),
         TEST(restarts_with_a_name),
         TEST(opens_the_terminal),
