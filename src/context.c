@@ -81,5 +81,6 @@ void chaos__log(const struct chaos *chaos, enum chaos_log_level level,
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    chaos__make_printable(line);
     chaos->options.log(chaos->options.log_user, level, line);
 }

@@ -6,12 +6,25 @@
 #include <stdio.h>
 #include <string.h>
 
+void chaos__make_printable(char *text)
+{
+    unsigned char *byte = (unsigned char *)text;
+
+    for (; *byte; byte++)
+        if (*byte < 0x20 || *byte == 0x7f) {
+            *byte = '?';
+        } else if (byte[0] == 0xc2 && byte[1] >= 0x80 && byte[1] < 0xa0) {
+            byte[0] = byte[1] = '?'; /* C1, in UTF-8 */
+        }
+}
+
 static int fail_v(struct chaos_error *err, int code, const char *format,
                   va_list args)
 {
     if (err) {
         err->code = code;
         vsnprintf(err->message, sizeof(err->message), format, args);
+        chaos__make_printable(err->message);
     }
     return code;
 }

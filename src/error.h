@@ -24,6 +24,10 @@ int chaos__fail_errno(struct chaos_error *err, int errnum, const char *format,
 int chaos__fail_within(struct chaos_error *err, int rc, const char *format, ...)
     CHAOS__PRINTF(3, 4);
 
+/* Makes each control character a question mark: a message may have what a guest
+ * has written, or a script, and goes to a terminal or a journal. */
+void chaos__make_printable(char *text);
+
 /* errno's text, in English whatever the locale. */
 const char *chaos__errno_text(int errnum);
 

@@ -162,11 +162,13 @@ static int dismiss(struct chaos__store *store, uint32_t domid,
     return failed;
 }
 
-/* As the back end's `script` says; a device without one needs none. */
+/* As the back end's `script` says; a device without one needs none.  Of a guest
+ * of ours (`is_ours`) the usual ones have not been run, and so are not. */
 static int clean_up(struct chaos__store *store, uint32_t domid,
-                    const struct chaos__device_name *name,
+                    const struct chaos__device_name *name, bool is_ours,
                     struct chaos_error *err)
 {
+    const char *usual = name->is_net ? CHAOS__SCRIPT_VIF : CHAOS__SCRIPT_VBD;
     char script[SCRIPT_SIZE], netdev[32];
     const uint32_t id = name->id;
     struct chaos__end end;
@@ -176,7 +178,7 @@ static int clean_up(struct chaos__store *store, uint32_t domid,
     chaos__end_read(store, &end, "script", script, sizeof(script));
     chaos__end_read(store, &end, "gatewaydev", netdev, sizeof(netdev));
     rc = chaos__store_run(store, err);
-    if (rc < 0 || *script != '/')
+    if (rc < 0 || *script != '/' || (is_ours && strcmp(script, usual) == 0))
         return rc;
     rc = name->is_net ? chaos__script_vif(store, domid, id, script, netdev,
                                           CHAOS__SCRIPT_REMOVE, err)
@@ -189,17 +191,7 @@ int chaos__device_clean_up(struct chaos__store *store, uint32_t domid,
                            const struct chaos__device_name *name,
                            struct chaos_error *err)
 {
-    const char *usual = name->is_net ? CHAOS__SCRIPT_VIF : CHAOS__SCRIPT_VBD;
-    char script[SCRIPT_SIZE];
-    struct chaos__end end;
-    int rc;
-
-    chaos__end_place(&end, name->is_net ? "vif" : "vbd", domid, name->id);
-    chaos__end_read(store, &end, "script", script, sizeof(script));
-    rc = chaos__store_run(store, err);
-    return rc < 0 || strcmp(script, usual) == 0
-               ? rc
-               : clean_up(store, domid, name, err);
+    return clean_up(store, domid, name, true, err);
 }
 
 static int remove_nodes(struct chaos__store *store, uint32_t domid,
@@ -220,7 +212,7 @@ static int remove_nodes(struct chaos__store *store, uint32_t domid,
 }
 
 int chaos__devices_unplug(struct chaos__store *store, uint32_t domid,
-                          struct chaos_error *err)
+                          bool is_ours, struct chaos_error *err)
 {
     struct chaos__device_name names[CHAOS__NAMED_MAX];
     int count = chaos__devices_named(store, domid, names, err), failed, rc, i;
@@ -229,7 +221,7 @@ int chaos__devices_unplug(struct chaos__store *store, uint32_t domid,
         return count;
     rc = failed = dismiss(store, domid, names, (unsigned)count, err);
     for (i = 0; rc >= 0 && i < count; i++) {
-        rc = clean_up(store, domid, &names[i], err);
+        rc = clean_up(store, domid, &names[i], is_ours, err);
         failed += rc;
     }
     if (rc >= 0)

@@ -19,13 +19,14 @@ int chaos__foreign_devices_check(struct chaos__store *store, uint32_t domid,
 
 /*
  * Has the back ends of a domain that does not run close, runs the scripts that
- * clean up behind them, and removes all nodes of theirs.  Returns how many of
+ * clean up behind them (of a guest of ours the user's own, as others were not
+ * run for it), and removes all nodes of theirs.  Returns how many of
  * these failed, of which `err` tells the last; or an error when XenStore
  * fails: what is left then can be removed by another call.  Blocks for ten
  * seconds, and 40 for each script, at most.
  */
 int chaos__devices_unplug(struct chaos__store *store, uint32_t domid,
-                          struct chaos_error *err);
+                          bool is_ours, struct chaos_error *err);
 
 /* Runs the script that cleans up behind one device of a guest of ours, if it
  * has one of the user's own.  1 when that fails, which `err` tells. */

@@ -185,20 +185,51 @@ static void learn(struct chaos__found *found, struct nodes *nodes)
     learn_device(nodes->device, found);
 }
 
-int chaos__devices_found(struct chaos__store *store, uint32_t domid,
-                         struct chaos__found found[CHAOS__FOUND_MAX],
-                         struct chaos_error *err)
+static int look_at(struct chaos__store *store, uint32_t domid,
+                   struct chaos__found *found, int count,
+                   struct chaos_error *err)
 {
     struct nodes nodes[CHAOS__FOUND_MAX];
-    int count = list(store, domid, found, err), i, rc;
+    int i, rc;
 
-    if (count <= 0)
-        return count;
     memset(nodes, 0, sizeof(nodes));
     for (i = 0; i < count; i++)
         ask(store, domid, &found[i], &nodes[i]);
     rc = chaos__store_run(store, err);
     for (i = 0; rc == 0 && i < count; i++)
         learn(&found[i], &nodes[i]);
+    return rc;
+}
+
+int chaos__devices_found(struct chaos__store *store, uint32_t domid,
+                         struct chaos__found found[CHAOS__FOUND_MAX],
+                         struct chaos_error *err)
+{
+    int count = list(store, domid, found, err);
+    int rc = count > 0 ? look_at(store, domid, found, count, err) : 0;
+
     return rc < 0 ? rc : count;
+}
+
+int chaos__disks_each(struct chaos__store *store, uint32_t domid,
+                      chaos__found_fn each, const void *user,
+                      struct chaos_error *err)
+{
+    struct chaos__found found[CHAOS__DISKS_MAX];
+    char names[NAMES_SIZE], path[128];
+    const char *name = names;
+    int count, i, rc;
+
+    snprintf(path, sizeof(path), CHAOS__STORE_BACKENDS "/vbd/%u", domid);
+    chaos__store_list(store, path, names, sizeof(names));
+    rc = chaos__store_run(store, err);
+    while (rc == 0 && *name) {
+        for (count = 0; *name && count < (int)CHAOS__DISKS_MAX;
+             name += strlen(name) + 1)
+            found[count++] = (struct chaos__found){ .id = number_of(name, 10) };
+        rc = look_at(store, domid, found, count, err);
+        for (i = 0; rc == 0 && i < count; i++)
+            rc = each(domid, &found[i], user, err);
+    }
+    return rc;
 }

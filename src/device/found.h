@@ -38,4 +38,12 @@ int chaos__devices_found(struct chaos__store *store, uint32_t domid,
                          struct chaos__found found[CHAOS__FOUND_MAX],
                          struct chaos_error *err);
 
+/* Calls `each` for all disks of a domain, however many another toolstack has
+ * given it, until that returns an error, which is returned. */
+typedef int (*chaos__found_fn)(uint32_t domid, const struct chaos__found *found,
+                               const void *user, struct chaos_error *err);
+int chaos__disks_each(struct chaos__store *store, uint32_t domid,
+                      chaos__found_fn each, const void *user,
+                      struct chaos_error *err);
+
 #endif

@@ -125,16 +125,21 @@ int chaos__dom0_device_is_free(const struct chaos__dom0_disk *disk,
 
 /*
  * The kernel gives a lease on a file when nobody else has it open: for writing
- * when it is to be F_RDLCK, for anything when F_WRLCK.  False: it doesn't, for
- * that.  Who breaks the lease has the owner told by SIGIO, which would end the
- * process, or by the signal that he prefers.
+ * when it is to be F_RDLCK, for anything when F_WRLCK.  1; 0: it doesn't, for
+ * that; or an errno below 0: it does not tell, as to who may not ask.  Where
+ * there are no leases (EINVAL) nobody is seen.  Who breaks the lease has the
+ * owner told by SIGIO, which would end the process, or by the signal that he
+ * prefers.
  */
-static bool can_lease(int fd, int type)
+static int can_lease(int fd, int type)
 {
-    if (fcntl(fd, F_SETSIG, SIGURG) < 0 || fcntl(fd, F_SETLEASE, type) < 0)
-        return errno != EAGAIN;
-    fcntl(fd, F_SETLEASE, F_UNLCK);
-    return true;
+    if (fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, type) == 0) {
+        fcntl(fd, F_SETLEASE, F_UNLCK);
+        return 1;
+    }
+    if (errno == EAGAIN)
+        return 0;
+    return errno == EACCES ? -EACCES : 1;
 }
 
 /* The loop device that has the file; CHAOS__LOOP_NONE: none. */
@@ -166,13 +171,13 @@ static int is_written(struct chaos__dom0_disk *disk)
         return -errno;
     close(disk->fd);
     disk->fd = fd;
-    rc = !can_lease(fd, F_RDLCK);
+    rc = can_lease(fd, F_RDLCK);
     fd = open_again(disk, O_RDWR);
     if (fd < 0)
         return -errno;
     close(disk->fd);
     disk->fd = fd;
-    return rc;
+    return rc < 0 ? rc : !rc;
 }
 
 static int fail_used(int loop, bool is_writable, const char *path,
@@ -199,7 +204,7 @@ int chaos__dom0_file_is_free(struct chaos__dom0_disk *disk, bool is_writable,
     int64_t pause_us = CHAOS__LOOK_FIRST_US;
     int tries = 0, loop, rc;
 
-    while (!can_lease(disk->fd, is_writable ? F_WRLCK : F_RDLCK)) {
+    while ((rc = can_lease(disk->fd, is_writable ? F_WRLCK : F_RDLCK)) == 0) {
         loop = find_loop(disk);
         rc = is_writable && loop == CHAOS__LOOP_NONE ? is_written(disk) : 1;
         if (rc < 0)
@@ -212,7 +217,12 @@ int chaos__dom0_file_is_free(struct chaos__dom0_disk *disk, bool is_writable,
         chaos__sleep_us(pause_us);
         pause_us = chaos__look_next_us(pause_us);
     }
-    return 0;
+    return rc < 0 ? chaos__fail_errno(err, -rc,
+                                      "%s: asking whether others have it open "
+                                      "(it is another user's: CAP_LEASE is "
+                                      "needed)",
+                                      path)
+                  : 0;
 }
 
 static int fail_loop(struct chaos_error *err)

@@ -57,9 +57,27 @@ int chaos__model_find(const char *wanted, const char **path_r,
                        usual[0]);
 }
 
-/* Whether a process was started for the guest: its words are "-uuid" and the
- * UUID, one behind the other. */
-static bool is_for(const char *process, const char *uuid)
+/* Anybody may read the UUID, and start something that has it. */
+static bool is_our_users(const char *process)
+{
+    char path[64], line[256];
+    unsigned user = ~0u;
+    FILE *status;
+
+    snprintf(path, sizeof(path), "/proc/%.20s/status", process);
+    status = fopen(path, "re");
+    if (!status)
+        return false;
+    while (fgets(line, sizeof(line), status) &&
+           sscanf(line, "Uid: %*u %u", &user) != 1)
+        ;
+    fclose(status);
+    return user == geteuid();
+}
+
+/* Whether among the words of a process "-uuid" and the UUID are, one behind the
+ * other; the program is before them. */
+static bool has_words(const char *process, const char *uuid)
 {
     char path[64], wanted[64], command[COMMAND_SIZE];
     ssize_t got;
@@ -71,8 +89,15 @@ static bool is_for(const char *process, const char *uuid)
         return false;
     got = read(fd, command, sizeof(command));
     close(fd);
-    length = snprintf(wanted, sizeof(wanted), "-uuid%c%s", '\0', uuid) + 1;
+    length =
+        snprintf(wanted, sizeof(wanted), "%c-uuid%c%s", '\0', '\0', uuid) + 1;
     return got > 0 && memmem(command, (size_t)got, wanted, (size_t)length);
+}
+
+/* Whether a process was started for the guest. */
+static bool is_for(const char *process, const char *uuid)
+{
+    return has_words(process, uuid) && is_our_users(process);
 }
 
 /* The next process that was started for the guest, or 0. */
@@ -131,9 +156,13 @@ int chaos__model_start(const struct chaos__model *model, uint32_t *pid_r,
     snprintf(domid, sizeof(domid), "%u", model->domid);
     name_log(model, log, sizeof(log));
     rc = chaos__script_run(&script, START_TIMEOUT_MS, err);
-    if (rc == 0)
-        *pid_r = find(model->uuid);
-    return rc;
+    if (rc < 0)
+        return rc;
+    *pid_r = find(model->uuid);
+    return *pid_r ? 0
+                  : chaos__fail(err, CHAOS_EFAILED,
+                                "%s has ended at once; see %s", model->path,
+                                log);
 }
 
 /* ----------------------------------------------------------------- ending */

@@ -29,7 +29,7 @@ struct chaos__model {
 /*
  * Starts it for a domain that exists, and waits until it looks at XenStore, 10
  * s at most.  It lives on without us, and is nobody's child.  *pid_r is its
- * process, 0 if that could not be found.
+ * process.
  */
 int chaos__model_start(const struct chaos__model *model, uint32_t *pid_r,
                        struct chaos_error *err);

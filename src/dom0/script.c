@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,14 +20,11 @@
 #define KILL_TIMEOUT_MS 1000
 
 #define SAID_SIZE 256
-#define PIPE_READS 1024 /* enough to empty one */
 
 struct run {
     pid_t pid;
-    int pidfd;                /* readable when it has ended */
-    int output;               /* the end of a pipe; what it prints */
-    char said[SAID_SIZE + 1]; /* the last of that */
-    size_t length;
+    int pidfd;  /* readable when it has ended */
+    int output; /* a file in memory; what it prints */
 };
 
 /* ------------------------------------------------------------- starting */
@@ -94,13 +92,14 @@ static int start(const struct chaos__script *script, struct run *run,
                  struct chaos_error *err)
 {
     const char *what = "running it";
-    int ends[2], r;
+    int output, r;
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return chaos__fail_errno(err, errno, "making a pipe");
-    r = spawn(script, ends[1], &run->pid);
-    close(ends[1]);
-    if (r == 0 && fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+    /* Not a pipe: what it leaves running may print when we are gone. */
+    output = memfd_create("chaos-script", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (output < 0)
+        return chaos__fail_errno(err, errno, "making a file in memory");
+    r = spawn(script, output, &run->pid);
+    if (r == 0)
         run->pidfd = pidfd_open(run->pid, 0);
     if (r == 0 && run->pidfd < 0) { /* as when others have reaped it */
         r = errno;
@@ -109,73 +108,53 @@ static int start(const struct chaos__script *script, struct run *run,
         waitpid(run->pid, NULL, 0);
     }
     if (r != 0) {
-        close(ends[0]);
+        close(output);
         return chaos__fail_errno(err, r, "%s: %s", script->arguments[0], what);
     }
-    run->output = ends[0];
+    run->output = output;
     return 0;
 }
 
 /* ------------------------------------------------------------- watching */
 
-/* Keeps the last of what it prints: 1; 0 when there is nothing now, -1 when
- * there will never be. */
-static int hear(struct run *run)
-{
-    char bytes[SAID_SIZE / 2];
-    ssize_t got = read(run->output, bytes, sizeof(bytes));
-    size_t over;
-
-    if (got <= 0)
-        return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
-    if (run->length + (size_t)got > SAID_SIZE) {
-        over = run->length + (size_t)got - SAID_SIZE;
-        memmove(run->said, run->said + over, run->length - over);
-        run->length -= over;
-    }
-    memcpy(run->said + run->length, bytes, (size_t)got);
-    run->length += (size_t)got;
-    return 1;
-}
-
 /* 1 when it has ended, 0 when the time is up, or -1 with errno. */
-static int await_end(struct run *run, int timeout_ms)
+static int await_end(const struct run *run, int timeout_ms)
 {
     int64_t until_us = chaos__now_us() + (int64_t)timeout_ms * 1000, left_us;
-    struct pollfd fds[] = { { .fd = run->pidfd, .events = POLLIN },
-                            { .fd = run->output, .events = POLLIN } };
+    struct pollfd fd = { .fd = run->pidfd, .events = POLLIN };
+    int r;
 
     while ((left_us = until_us - chaos__now_us()) > 0) {
-        fds[0].revents = fds[1].revents = 0;
-        if (poll(fds, 2, (int)((left_us + 999) / 1000)) < 0 && errno != EINTR)
-            return -1;
-        /* What it has started may have the pipe for longer than it lives. */
-        if (fds[1].revents && hear(run) < 0)
-            fds[1].fd = -1;
-        if (fds[0].revents)
-            return 1;
+        r = poll(&fd, 1, (int)((left_us + 999) / 1000));
+        if (r > 0 || (r < 0 && errno != EINTR))
+            return r;
     }
     return 0;
 }
 
-/* The last line that is not empty; "": none. */
-static const char *last_line(struct run *run)
+/* The last line that is not empty, of what it has printed last; "": none. */
+static const char *last_line(const struct run *run, char said[SAID_SIZE + 1])
 {
-    size_t end = run->length, start;
+    const off_t size = lseek(run->output, 0, SEEK_END);
+    const off_t from = size > SAID_SIZE ? size - SAID_SIZE : 0;
+    ssize_t got = pread(run->output, said, SAID_SIZE, from);
+    size_t end = got > 0 ? (size_t)got : 0, start;
 
-    while (end > 0 && strchr("\r\n\t ", run->said[end - 1]))
+    while (end > 0 && strchr("\r\n\t ", said[end - 1]))
         end--;
-    run->said[end] = '\0';
-    for (start = end; start > 0 && run->said[start - 1] != '\n';)
+    said[end] = '\0';
+    for (start = end; start > 0 && said[start - 1] != '\n';)
         start--;
-    return run->said + start;
+    return said + start;
 }
 
-static int judge(const char *path, struct run *run, struct chaos_error *err)
+static int judge(const char *path, const struct run *run,
+                 struct chaos_error *err)
 {
+    char bytes[SAID_SIZE + 1];
     siginfo_t info = { 0 };
     const char *said, *colon;
-    int r, reads;
+    int r;
 
     do
         r = waitid(P_PID, (id_t)run->pid, &info, WEXITED);
@@ -184,9 +163,7 @@ static int judge(const char *path, struct run *run, struct chaos_error *err)
         return chaos__fail_errno(err, errno, "%s: learning how it ended", path);
     if (info.si_code == CLD_EXITED && info.si_status == 0)
         return 0;
-    for (reads = 0; reads < PIPE_READS && hear(run) > 0; reads++)
-        ;
-    said = last_line(run);
+    said = last_line(run, bytes);
     colon = *said ? ": " : "";
     if (info.si_code == CLD_EXITED)
         return chaos__fail(err, CHAOS_EFAILED, "%s: exit status %d%s%s", path,
@@ -195,15 +172,16 @@ static int judge(const char *path, struct run *run, struct chaos_error *err)
                        info.si_status, colon, said);
 }
 
-static int end(const char *path, struct run *run, int timeout_ms,
+static int end(const char *path, const struct run *run, int timeout_ms,
                struct chaos_error *err)
 {
+    char bytes[SAID_SIZE + 1];
     const char *said;
 
     kill(-run->pid, SIGKILL);
     if (await_end(run, KILL_TIMEOUT_MS) > 0)
         waitpid(run->pid, NULL, 0);
-    said = last_line(run);
+    said = last_line(run, bytes);
     return chaos__fail(err, CHAOS_ETIMEDOUT,
                        "%s: still running after %d s, and killed%s%s", path,
                        timeout_ms / 1000, *said ? ": " : "", said);
@@ -221,6 +199,8 @@ int chaos__script_run(const struct chaos__script *script, int timeout_ms,
     r = await_end(&run, timeout_ms);
     rc = r > 0 ? judge(path, &run, err) : end(path, &run, timeout_ms, err);
     close(run.pidfd);
+    /* What it has left running must not fill our memory. */
+    fcntl(run.output, F_ADD_SEALS, F_SEAL_GROW);
     close(run.output);
     return rc;
 }

@@ -133,15 +133,15 @@ static bool is_rival(const struct chaos__found *found,
                      const struct chaos__disk *disk,
                      const struct chaos__block *block)
 {
-    return !found->is_net && found->major == block->host.major &&
+    return found->major == block->host.major &&
            found->minor == block->host.minor &&
            !(found->is_read_only && disk->access == CHAOS__DISK_READ_ONLY);
 }
 
 static int compare_disk(uint32_t domid, const struct chaos__found *found,
-                        const struct chaos__devices *devices,
-                        struct chaos_error *err)
+                        const void *user, struct chaos_error *err)
 {
+    const struct chaos__devices *devices = user;
     const struct chaos__disk *disk;
     unsigned i;
 
@@ -158,19 +158,6 @@ static int compare_disk(uint32_t domid, const struct chaos__found *found,
     return 0;
 }
 
-static int compare_disks(struct chaos *chaos, uint32_t domid,
-                         const struct chaos__devices *devices,
-                         struct chaos_error *err)
-{
-    struct chaos__found found[CHAOS__FOUND_MAX];
-    int count = chaos__devices_found(chaos->store, domid, found, err), i;
-    int rc = count < 0 ? count : 0;
-
-    for (i = 0; rc == 0 && i < count; i++)
-        rc = compare_disk(domid, &found[i], devices, err);
-    return rc;
-}
-
 static int compare_all(struct chaos *chaos,
                        const struct chaos__devices *devices,
                        const struct chaos__hv_domain *domains, size_t count,
@@ -184,7 +171,8 @@ static int compare_all(struct chaos *chaos,
     while (rc == 0 &&
            (chosen = choose(chaos, domains, count, &next, named)) > 0)
         for (i = 0; rc == 0 && i < chosen; i++)
-            rc = compare_disks(chaos, named[i].domid, devices, err);
+            rc = chaos__disks_each(chaos->store, named[i].domid, compare_disk,
+                                   devices, err);
     return rc;
 }
 
@@ -220,7 +208,7 @@ static int remove_devices(struct chaos *chaos, uint32_t domid,
                           struct chaos_error *err)
 {
     struct chaos_error why;
-    int rc = chaos__devices_unplug(chaos->store, domid, &why);
+    int rc = chaos__devices_unplug(chaos->store, domid, false, &why);
 
     if (rc < 0)
         return chaos__fail(err, rc, "%s", why.message);

@@ -171,13 +171,22 @@ static int unplug_devices(struct chaos *chaos, const struct chaos__slot *slot,
     int rc;
 
     chaos__hv_domain_pause(chaos->hv, slot->domid, NULL);
-    rc = chaos__devices_unplug(chaos->store, slot->domid, &why);
+    rc = chaos__devices_unplug(chaos->store, slot->domid, true, &why);
     if (rc < 0)
         return chaos__fail(err, rc, "%s", why.message);
     if (rc > 0)
         chaos__log(chaos, CHAOS_LOG_WARNING, "domain %u: %s", slot->domid,
                    why.message);
     return 0;
+}
+
+/* Before the devices are taken away.  `is_starting`: back ends may be. */
+static int quiet_devices(struct chaos *chaos, const struct chaos__slot *slot,
+                         bool is_starting, struct chaos_error *err)
+{
+    if (slot->has_scripts)
+        return unplug_devices(chaos, slot, err);
+    return is_starting ? calm_devices(chaos, slot, err) : 0;
 }
 
 /* Ends the program that serves its directories, which would go on writing.  It
@@ -201,10 +210,8 @@ static int remove_all(struct chaos *chaos, const struct chaos__slot *slot,
 {
     int rc = chaos__store_ready(chaos, err);
 
-    if (rc == 0 && slot->has_scripts)
-        rc = unplug_devices(chaos, slot, err);
-    else if (rc == 0 && is_starting)
-        rc = calm_devices(chaos, slot, err);
+    if (rc == 0)
+        rc = quiet_devices(chaos, slot, is_starting, err);
     if (rc < 0)
         return rc;
     if (slot->first_device)
@@ -300,12 +307,10 @@ static bool is_resizing(struct chaos *chaos, const struct chaos__slot *slot)
 
 /* Of a domain that stays. */
 static int remove_devices(struct chaos *chaos, const struct chaos__slot *slot,
-                          bool is_starting, struct chaos_error *err)
+                          struct chaos_error *err)
 {
-    int rc = is_starting ? calm_devices(chaos, slot, err) : 0;
+    int rc = stop_model(slot, err);
 
-    if (rc == 0)
-        rc = stop_model(slot, err);
     if (rc < 0)
         return rc;
     chaos__devices_remove(chaos->store, slot->domid);
@@ -332,14 +337,17 @@ int chaos__take_devices_away(struct chaos *chaos, struct chaos__slot *slot,
     int rc = chaos__store_ready(chaos, err);
 
     if (rc == 0)
-        rc = remove_devices(chaos, slot, may_start(slot), err);
+        rc = quiet_devices(chaos, slot, may_start(slot), err);
+    if (rc == 0)
+        rc = remove_devices(chaos, slot, err);
     if (rc == 0)
         rc = await_back_ends(chaos, slot, err);
     /* And what they have written meanwhile. */
     if (rc == 0 && slot->first_device)
-        rc = remove_devices(chaos, slot, false, err);
+        rc = remove_devices(chaos, slot, err);
     if (rc < 0)
         return rc;
+    slot->has_scripts = 0;
     slot->model = CHAOS__MODEL_NONE;
     return chaos__registry_drop_devices(chaos->registry, slot, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "burst.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,8 +96,11 @@ struct chaos__request *chaos__burst_add(struct chaos__burst *burst,
 
     if (burst->rc == 0 &&
         (path_length > CHAOS__STORE_PATH_MAX ||
-         path_length + more_length > CHAOS__STORE_PAYLOAD_MAX))
+         path_length + more_length > CHAOS__STORE_PAYLOAD_MAX)) {
         burst->rc = CHAOS_EINVAL;
+        snprintf(burst->refused, sizeof(burst->refused), "%s%s",
+                 types[type].doing, path);
+    }
     if (burst->rc == 0 && !reserve(burst, sizeof(header) + header.length))
         burst->rc = CHAOS_ENOMEM;
     if (burst->rc < 0)
@@ -287,7 +291,8 @@ int chaos__burst_run(struct chaos__burst *burst, struct chaos__wire *wire,
     if (rc == CHAOS_ENOMEM)
         chaos__fail_memory(err);
     else if (rc < 0)
-        chaos__fail(err, rc, "XenStore: a request is too long");
+        chaos__fail(err, rc, "XenStore: %s: the request is too long",
+                    burst->refused);
     if (rc < 0 && burst->sent > 0)
         exchange(burst, wire, 0, burst->sent, NULL);
     else if (rc == 0)

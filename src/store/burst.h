@@ -29,6 +29,7 @@ struct chaos__burst {
     char *out;   /* the bytes to send */
     size_t out_length, out_size;
     int rc; /* what could not be added */
+    char refused[128]; /* the start of what was too long */
 };
 
 void chaos__burst_free(struct chaos__burst *burst);

@@ -61,6 +61,7 @@ void fake_dom0_take_off(const char *name);
  * until the next reset.
  */
 const char *fake_dom0_runs(void);
+void fake_dom0_forget_runs(void);
 /* Called when such a program runs, with its words, in the thread that waits for
  * it; NULL: it does nothing. */
 typedef void (*fake_dom0_script_fn)(char *const *words);

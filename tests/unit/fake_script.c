@@ -156,6 +156,11 @@ void fake_dom0_set_no_model(bool is_absent)
     fake_state->has_no_model = is_absent;
 }
 
+void fake_dom0_forget_runs(void)
+{
+    fake_state->runs[0] = '\0';
+}
+
 const char *fake_dom0_runs(void)
 {
     return fake_state->runs;

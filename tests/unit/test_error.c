@@ -49,6 +49,16 @@ static void sets_code_and_message(void **state)
     assert_string_equal(guarded.err.message, "line: 7");
 }
 
+/* What a guest or a script has written must not speak to a terminal. */
+static void has_no_control_characters(void **state)
+{
+    char inner[] = "a\033]0;b\007c\nd\177e\xc2\x9b" "f\xc3\x84g";
+
+    (void)state;
+    chaos__fail(&guarded.err, CHAOS_EINVAL, "%s", inner);
+    assert_string_equal(guarded.err.message, "a?]0;b?c?d?e??f\xc3\x84g");
+}
+
 static void does_without_an_object(void **state)
 {
     (void)state;
@@ -123,7 +133,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sets_code_and_message), TEST(does_without_an_object),
         TEST(tells_errno),           TEST(wraps),
-        TEST(cuts_what_is_too_long), TEST(is_small),
+        TEST(cuts_what_is_too_long), TEST(has_no_control_characters),
+        TEST(is_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -779,12 +779,50 @@ static void has_the_disk(void **state)
     must_destroy(domid);
 }
 
+static void add_disk(uint32_t domid, unsigned id, const char *device)
+{
+    static const char *const nodes[] = { "mode", "dev", "physical-device" };
+    const char *const values[] = { "w", "xvdq", device };
+    char text[16], path[128];
+    size_t i;
+
+    snprintf(text, sizeof(text), "%u", id);
+    add_ends(domid, "vbd", text);
+    for (i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%u/%s",
+                 domid, id, nodes[i]);
+        fake_store_set(path, values[i]);
+    }
+}
+
+/* More than a guest of chaos's can have. */
+static void has_the_disk_among_many(void **state)
+{
+    uint32_t domid = add_plain("xl"), other;
+    unsigned i;
+
+    (void)state;
+    for (i = 0; i < 100; i++)
+        add_disk(domid, (1u << 28) | (i << 8), "9:1");
+    assert_int_equal(create("g", world->plain_kernel,
+                            "disk=['/dev/sdb1,raw,xvdb,w']", &other),
+                     0);
+    chaos_guest_destroy(world->chaos, other, NULL);
+    add_disk(domid, (1u << 28) | (100u << 8), "8:11");
+    assert_int_equal(create("g", world->plain_kernel,
+                            "disk=['/dev/sdb1,raw,xvdb,w']", &other),
+                     CHAOS_EBUSY);
+    assert_non_null(strstr(err.message, "is disk xvdq of domain"));
+    must_destroy(domid);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(destroys_all_of_it),
+        TEST(has_the_disk_among_many),
         TEST(destroys_one_without_devices),
         TEST(does_not_wait_for_what_is_closed),
         TEST(does_not_wait_for_ever),

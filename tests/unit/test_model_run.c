@@ -136,6 +136,53 @@ static void tells_why_it_did_not_start(void **state)
     assert_non_null(strstr(err.message, "cannot"));
 }
 
+static void tells_when_it_ends_at_once(void **state)
+{
+    const struct chaos__model model = {
+        .path = program, .domid = 3, .uuid = A_UUID, .name = "web"
+    };
+    uint32_t pid;
+
+    (void)state;
+    write_program("#!/bin/sh\n", "exit 0\n");
+    assert_int_equal(chaos__model_start(&model, &pid, &err), CHAOS_EFAILED);
+    assert_non_null(strstr(err.message, "ended at once"));
+    assert_non_null(strstr(err.message, "qemu-dm-web.log"));
+}
+
+static pid_t start_bystander(uid_t user, const char *word)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (setuid(user) == 0)
+            execl("/bin/sh", "sh", "-c", "while :; do sleep 0.05; done", word,
+                  A_UUID, NULL);
+        _exit(1);
+    }
+    usleep(200000);
+    return child;
+}
+
+/* They have the UUID among their words, and are somebody else's. */
+static void ends_no_other(void **state)
+{
+    pid_t children[2] = { start_bystander(geteuid(), "--uuid"), 0 };
+    unsigned i;
+
+    (void)state;
+    if (geteuid() == 0)
+        children[1] = start_bystander(65534, "-uuid");
+    assert_int_equal(chaos__model_stop(A_UUID, false, &err), 0);
+    for (i = 0; i < 2; i++) {
+        if (!children[i])
+            continue;
+        assert_int_equal(waitpid(children[i], NULL, WNOHANG), 0);
+        kill(children[i], SIGKILL);
+        waitpid(children[i], NULL, 0);
+    }
+}
+
 static void says_where_it_looked(void **state)
 {
     const char *path;
@@ -172,6 +219,8 @@ int main(void)
         cmocka_unit_test(kills_what_does_not_listen),
         cmocka_unit_test(finds_what_comes_late),
         cmocka_unit_test(tells_why_it_did_not_start),
+        cmocka_unit_test(tells_when_it_ends_at_once),
+        cmocka_unit_test(ends_no_other),
         cmocka_unit_test(says_where_it_looked),
     };
 

@@ -189,6 +189,34 @@ static void may_leave_a_daemon(void **state)
     assert_int_equal(kill(child, SIGKILL), 0);
 }
 
+/* Nor is it killed when it prints something later. */
+static void a_daemon_may_print(void **state)
+{
+    struct chaos_error err;
+    const char *text = "";
+    unsigned tries;
+
+    (void)state;
+    assert_int_equal(run("(while [ ! -e $out ]; do sleep 0.05; done; "
+                         "echo late; echo lives >>$out) &",
+                         LONG_MS, &err),
+                     0);
+    assert_int_equal(close(open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)),
+                     0);
+    for (tries = 0; tries < 100 && !*text; tries++) {
+        FILE *file = fopen(output, "re");
+        char line[16];
+
+        assert_non_null(file);
+        if (fgets(line, sizeof(line), file))
+            text = "lives";
+        fclose(file);
+        usleep(50000);
+    }
+    assert_string_equal(text, "lives");
+    written();
+}
+
 static void has_to_be_a_program(void **state)
 {
     char none[] = "/nonexistent/script";
@@ -245,6 +273,7 @@ int main(void)
         cmocka_unit_test(may_say_much),
         cmocka_unit_test(is_killed_with_its_children),
         cmocka_unit_test(may_leave_a_daemon),
+        cmocka_unit_test(a_daemon_may_print),
         cmocka_unit_test(has_to_be_a_program),
         cmocka_unit_test(is_started_afresh),
         cmocka_unit_test(is_not_learnt_of_when_others_reap),

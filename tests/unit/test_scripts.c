@@ -29,11 +29,12 @@ static struct chaos_error err;
  * waits. */
 static void script(char *const *words)
 {
-    const uint32_t domid = support_slot(world, "web").domid;
     char path[64], state[8] = "";
+    uint32_t domid;
 
     if (strcmp(words[1], "add") != 0)
         return;
+    domid = support_slot(world, "web").domid;
     snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/51712/state",
              domid);
     fake_store_look(path, state, sizeof(state));
@@ -192,29 +193,69 @@ static void is_watched_behind_its_scripts(void **state)
     }
 }
 
+/* Also with all that tools look at, where libxl would find them. */
+static void live(const char *registry, const char *more)
+{
+    uint32_t domid = must_create(registry, more);
+
+    if (strcmp(registry, "xenstore") == 0)
+        assert_int_equal(chaos_guest_publish(world->chaos, domid, &err), 0);
+    must_destroy(domid);
+}
+
 /* One that is usual is not run, whatever the other device has. */
 static void usual_ones(void **state)
 {
-    char more[256];
+    static const char *const modes[] = { "noxs", "xenstore" };
     char *disk = support_disk(world, "disk", 1 << 20);
-    uint32_t domid;
+    char usual[256], mine[256];
+    size_t i;
 
     (void)state;
-    snprintf(more, sizeof(more),
+    snprintf(usual, sizeof(usual),
              "vif=['script=vif-bridge']\ndisk=['%s,raw,xvda,w,script=block']\n",
              disk);
-    domid = must_create("noxs", more);
-    must_destroy(domid);
-    assert_string_equal(fake_dom0_runs(), "");
-    assert_null(strstr(world->log, "is run"));
-    snprintf(more, sizeof(more),
+    snprintf(mine, sizeof(mine),
              "vif=['script=mine','']\ndisk=['%s,raw,xvda,w']\n", disk);
-    domid = must_create("noxs", more);
-    assert_int_equal(fake_backend_count(domid), 3);
-    must_destroy(domid);
-    assert_true(has_run("/mine online"));
-    assert_false(has_run("vif-bridge"));
+    for (i = 0; i < 2; i++) {
+        fake_dom0_forget_runs();
+        world->log[0] = '\0';
+        live(modes[i], usual);
+        assert_string_equal(fake_dom0_runs(), "");
+        assert_null(strstr(world->log, "is run"));
+        live(modes[i], mine);
+        assert_true(has_run("/mine online"));
+        assert_true(has_run("/mine offline"));
+        assert_false(has_run("vif-bridge"));
+        assert_false(has_run("scripts/block"));
+    }
     free(disk);
+}
+
+/* A guest that is kept loses its devices, and what their scripts have made. */
+static void is_put_aside(void **state)
+{
+    static const char *const modes[] = { "noxs", "xenstore" };
+    enum chaos_guest_end end;
+    uint32_t domid, next;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        fake_dom0_forget_runs();
+        domid = must_create(modes[i], "on_reboot='rename-restart'\n"
+                                      "vif=['script=mine']");
+        fake_hv_shut_down(domid, CHAOS__SHUTDOWN_REBOOT);
+        assert_int_equal(chaos_guest_wait(world->chaos, domid, 0, &end, &err),
+                         0);
+        assert_true(has_run("offline"));
+        assert_int_equal(chaos_guest_find(world->chaos, "web", &next, &err), 0);
+        fake_dom0_forget_runs();
+        assert_int_equal(chaos_guest_destroy(world->chaos, domid, &err), 0);
+        assert_string_equal(fake_dom0_runs(), "");
+        must_destroy(next);
+        assert_true(has_run("offline"));
+    }
 }
 
 static void fails(enum fake_hv_call call, int code, const char *registry)
@@ -389,7 +430,8 @@ int main(void)
         TEST(a_script_says_why), TEST(fails_at_the_end),
         TEST(no_disk),           TEST(a_back_end_does_not_start),
         TEST(vanishes),          TEST(restarts),
-        TEST(is_recovered),      TEST(dies_anywhere),
+        TEST(is_put_aside),      TEST(is_recovered),
+        TEST(dies_anywhere),
     };
 
     return cmocka_run_group_tests_name("scripts", tests, NULL, NULL);

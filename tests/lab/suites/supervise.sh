@@ -109,18 +109,25 @@ is_alone() {
 # With what systemd's unit leaves it of root.
 has_no_more_than_its_unit() {
     local caps
-    caps=$(sed -n 's/^CapabilityBoundingSet=//p' "$CHAOS_ROOT/systemd/chaos-supervise.service" |
-        sed 's/CAP_/+/g; s/ /,/g' | tr A-Z a-z)
+    caps=$(sed -n '/^CapabilityBoundingSet=/,/[^\\]$/p' "$CHAOS_ROOT/systemd/chaos-supervise.service" |
+        grep -o 'CAP_[A-Z_]*' | sed 's/CAP_/+/' | tr A-Z a-z | paste -sd,)
     end_another
     : >"$work/log"
     setpriv --no-new-privs --bounding-set "-all,$caps" chaos supervise >"$work/log" 2>&1 &
     supervisor=$!
     until_true 10 said 'watching guests' || { cat "$work/log"; return 1; }
+    # Another user's: whether it is in use is asked all the same.
     truncate -s 4M disk.img
+    chown nobody disk.img
     config pvh noop 'vif = [""]' "disk = [\"$work/disk.img,raw,xvda,w\"]" >devices.cfg
     local first
     first=$(chaos create devices.cfg) && chaos reboot noop &&
-        until_true 20 is_other_domain noop "$first" && chaos destroy noop && stop
+        until_true 20 is_other_domain noop "$first" || return
+    exec 9<>disk.img
+    chaos reboot noop && until_true 20 said 'disk.img: a program has it open'
+    local rc=$?
+    exec 9>&-
+    stop && return $rc
 }
 
 # The registry is removed: guests are found again, and it goes on.
