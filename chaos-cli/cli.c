@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define OPTIONS_MAX 13
+/* With --help and the end. */
+#define OPTIONS_MAX (CLI_OPTIONS_MAX + 1)
 
 /* ------------------------------------------------------------- options */
 

@@ -35,6 +35,8 @@ struct cli_option {
 
 struct cli;
 
+#define CLI_OPTIONS_MAX 16
+
 /* One command: the table of them gives dispatch, help, completion and the man
  * page's list. */
 struct cli_command {
@@ -42,7 +44,7 @@ struct cli_command {
     const char *arguments; /* for the usage line */
     const char *summary;   /* one line */
     int (*run)(struct cli *cli, int argc, char **argv);
-    struct cli_option options[12]; /* ends with an empty one */
+    struct cli_option options[CLI_OPTIONS_MAX]; /* ends with an empty one */
 };
 
 extern const struct cli_command cli_commands[]; /* ends with an empty one */

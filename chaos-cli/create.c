@@ -13,12 +13,14 @@ enum {
     COLD = 5,
     NO_REFILL = 6,
     REGISTRY = 7,
-    TIMING = 8
+    TIMING = 8,
+    DRYRUN = 12
 };
 
 struct wanted {
     bool paused, console, dry_run, wait, cold, no_refill, timing_json;
     const char *registry;
+    const char *file; /* named by an option, or NULL */
     unsigned timeout_s;
 };
 
@@ -44,6 +46,7 @@ static int parse_options(struct cli *cli, int argc, char **argv,
                                  optarg);
             break;
         case 'n':
+        case CLI_LONG(DRYRUN):
             wanted->dry_run = true;
             break;
         case CLI_LONG(COLD):
@@ -61,6 +64,9 @@ static int parse_options(struct cli *cli, int argc, char **argv,
             wanted->timing_json = optarg != NULL;
             cli->timing = cli_timing_begin();
             break;
+        case 'f':
+            wanted->file = optarg;
+            break;
         case 'q':
             cli->quiet = true;
             break;
@@ -76,7 +82,7 @@ static int parse_options(struct cli *cli, int argc, char **argv,
     if (wanted->wait && (wanted->paused || wanted->console))
         return cli_usage(cli, "--wait and --%s exclude each other",
                          wanted->paused ? "paused" : "console");
-    if (optind >= argc)
+    if (optind >= argc && !wanted->file)
         return cli_usage(cli, "no configuration is named");
     return -1; /* go on */
 }
@@ -90,20 +96,34 @@ static int set_registry(struct cli *cli, const char *registry,
     return chaos_config_set(cli->chaos, config, assignment, err);
 }
 
-/* The file's configuration with the overrides behind it. */
-static int load(struct cli *cli, const char *registry, int count,
+/* Of the arguments: as xl has it, the first that sets nothing; else the first.
+ */
+static int find_file(char **arguments, int count)
+{
+    int i = 0;
+
+    while (i < count && strchr(arguments[i], '='))
+        i++;
+    return i < count ? i : 0;
+}
+
+/* The file's configuration with the overrides over it. */
+static int load(struct cli *cli, const struct wanted *wanted, int count,
                 char **arguments, struct chaos_config **config_r,
                 struct chaos_error *err)
 {
+    const int file = wanted->file ? -1 : find_file(arguments, count);
     int rc, i;
 
-    rc = chaos_config_load(cli->chaos, arguments[0], config_r, err);
+    rc = chaos_config_load(
+        cli->chaos, file < 0 ? wanted->file : arguments[file], config_r, err);
     if (rc < 0)
         return rc;
-    for (i = 1; rc == 0 && i < count; i++)
-        rc = chaos_config_set(cli->chaos, *config_r, arguments[i], err);
-    if (rc == 0 && registry)
-        rc = set_registry(cli, registry, *config_r, err);
+    for (i = 0; rc == 0 && i < count; i++)
+        if (i != file)
+            rc = chaos_config_set(cli->chaos, *config_r, arguments[i], err);
+    if (rc == 0 && wanted->registry)
+        rc = set_registry(cli, wanted->registry, *config_r, err);
     if (rc < 0)
         chaos_config_free(*config_r);
     return rc;
@@ -227,8 +247,7 @@ int cli_create(struct cli *cli, int argc, char **argv)
         return status;
     if (cli->timing)
         cli_timing_mark(cli->timing, "config");
-    if (load(cli, wanted.registry, argc - optind, argv + optind, &config,
-             &err) < 0)
+    if (load(cli, &wanted, argc - optind, argv + optind, &config, &err) < 0)
         return cli_fail(cli, &err);
     if (wanted.dry_run)
         status =

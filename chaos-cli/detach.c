@@ -44,7 +44,7 @@ int cli_block_detach(struct cli *cli, int argc, char **argv)
     int option;
 
     while ((option = cli_option(cli, argc, argv)) != -1) {
-        if (option != CLI_LONG(0))
+        if (option != 'f')
             return cli_option_exit(option);
         work = force_block;
     }

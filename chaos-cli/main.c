@@ -5,14 +5,23 @@
 #include <string.h>
 #include <unistd.h>
 
+/* As in xl, the start of a name will do if it is of one alone. */
 static const struct cli_command *find_command(const char *name)
 {
-    const struct cli_command *command;
+    const struct cli_command *command, *found = NULL;
+    unsigned count = 0;
 
-    for (command = cli_commands; command->name; command++)
+    if (strcmp(name, "network-list") == 0)
+        name = "vif-list"; /* xl's name */
+    for (command = cli_commands; command->name; command++) {
         if (strcmp(command->name, name) == 0)
             return command;
-    return NULL;
+        if (strncmp(command->name, name, strlen(name)) != 0)
+            continue;
+        found = command;
+        count++;
+    }
+    return count == 1 ? found : NULL;
 }
 
 int main(int argc, char **argv)

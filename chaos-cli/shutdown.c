@@ -114,10 +114,10 @@ static int run(struct cli *cli, int argc, char **argv, struct wanted *wanted)
     return status;
 }
 
-int cli_shutdown(struct cli *cli, int argc, char **argv)
+static int ask_guests(struct cli *cli, int argc, char **argv,
+                      enum chaos_guest_end how)
 {
-    struct wanted wanted = { .how = CHAOS_END_POWEROFF,
-                             .timeout_s = CLI_TIMEOUT_S };
+    struct wanted wanted = { .how = how, .timeout_s = CLI_TIMEOUT_S };
     int option;
 
     while ((option = cli_option(cli, argc, argv)) != -1)
@@ -128,7 +128,7 @@ int cli_shutdown(struct cli *cli, int argc, char **argv)
         case 'w':
             wanted.wait = true;
             break;
-        case CLI_LONG(3):
+        case CLI_LONG(3): /* shutdown's alone */
             wanted.how = CHAOS_END_HALT;
             break;
         case 't':
@@ -142,12 +142,12 @@ int cli_shutdown(struct cli *cli, int argc, char **argv)
     return run(cli, argc, argv, &wanted);
 }
 
+int cli_shutdown(struct cli *cli, int argc, char **argv)
+{
+    return ask_guests(cli, argc, argv, CHAOS_END_POWEROFF);
+}
+
 int cli_reboot(struct cli *cli, int argc, char **argv)
 {
-    struct wanted wanted = { .how = CHAOS_END_REBOOT };
-    int option = cli_option(cli, argc, argv);
-
-    if (option != -1)
-        return cli_option_exit(option);
-    return run(cli, argc, argv, &wanted);
+    return ask_guests(cli, argc, argv, CHAOS_END_REBOOT);
 }

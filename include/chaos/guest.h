@@ -226,8 +226,8 @@ int chaos_guest_destroy(struct chaos *chaos, uint32_t domid,
  * for `timeout_ms` at most, to clear away what is left.  It returns 0, or, when
  * something could not be done, what kept it from that (CHAOS_E*), which is
  * logged; calling it again at once would log it again.  All other calls do what
- * can be done at their time.  The first costs nothing; the second is best called
- * where nobody waits.
+ * can be done at their time.  The first costs nothing; the second is best
+ * called where nobody waits.
  */
 int chaos_guest_lingers(struct chaos *chaos);
 int chaos_guest_sweep(struct chaos *chaos, int timeout_ms);
@@ -289,10 +289,10 @@ int chaos_guest_wait(struct chaos *chaos, uint32_t domid, int timeout_ms,
  * and of its devices (docs/xenstore.md).  Does nothing when that is there.  A
  * create does not do this: the guest can do without, and need not wait for it.
  * What chaos restarts it publishes, too; and chaos_guest_list() and events have
- * it done for guests that are five seconds old, a few of them with each call, so
- * that it comes also when who made a guest was killed.  Fails also when XenStore does.
- * chaos_guest_unpublished() tells whether there is something to do: 1 or 0,
- * from the registry alone, once another call has opened it.
+ * it done for guests that are five seconds old, a few of them with each call,
+ * so that it comes also when who made a guest was killed.  Fails also when
+ * XenStore does. chaos_guest_unpublished() tells whether there is something to
+ * do: 1 or 0, from the registry alone, once another call has opened it.
  */
 int chaos_guest_publish(struct chaos *chaos, uint32_t domid,
                         struct chaos_error *err);

@@ -12,16 +12,11 @@
 /* Xen: MAX_GUEST_CMDLINE, public/xen.h, with the NUL. */
 #define PV_COMMAND_LINE_MAX 1024
 
-/* Where a key was set, for the front of a message: "guest.cfg:7:8". */
-struct place_text {
-    char text[256];
-};
-
-static struct place_text place(const struct chaos_config *config,
-                               enum chaos__key key)
+struct chaos__place_text chaos__config_place(const struct chaos_config *config,
+                                             enum chaos__key key)
 {
     const struct chaos__config_place *at = &config->places[key];
-    struct place_text text;
+    struct chaos__place_text text;
 
     if (at->line == 0)
         snprintf(text.text, sizeof(text.text), "%s", config->source);
@@ -30,6 +25,15 @@ static struct place_text place(const struct chaos_config *config,
                  at->is_override ? "override" : config->source,
                  (unsigned)at->line, (unsigned)at->column);
     return text;
+}
+
+int chaos__config_fail_at(const struct chaos_config *config,
+                          enum chaos__key key, int rc, struct chaos_error *err)
+{
+    if (config->places[key].line == 0)
+        return rc;
+    return chaos__fail_within(err, rc, "%s",
+                              chaos__config_place(config, key).text);
 }
 
 int chaos__config_check_name(const char *name, struct chaos_error *err)
@@ -69,7 +73,8 @@ int chaos__config_check_name(const char *name, struct chaos_error *err)
 static int check_name(const struct chaos_config *config,
                       struct chaos_error *err)
 {
-    const struct place_text at = place(config, CHAOS__KEY_NAME);
+    const struct chaos__place_text at =
+        chaos__config_place(config, CHAOS__KEY_NAME);
     int rc;
 
     if (!config->name)
@@ -82,7 +87,8 @@ static int check_name(const struct chaos_config *config,
 static int check_files(const struct chaos_config *config,
                        struct chaos_error *err)
 {
-    const struct place_text at = place(config, CHAOS__KEY_KERNEL);
+    const struct chaos__place_text at =
+        chaos__config_place(config, CHAOS__KEY_KERNEL);
 
     if (!config->kernel)
         return chaos__fail(err, CHAOS_EINVAL,
@@ -94,10 +100,11 @@ static int check_files(const struct chaos_config *config,
                            "%s: kernel=\"\": empty: name the unikernel's image",
                            at.text);
     if (config->ramdisk && !*config->ramdisk)
-        return chaos__fail(err, CHAOS_EINVAL,
-                           "%s: ramdisk=\"\": empty: name a file or remove the "
-                           "key",
-                           place(config, CHAOS__KEY_RAMDISK).text);
+        return chaos__fail(
+            err, CHAOS_EINVAL,
+            "%s: ramdisk=\"\": empty: name a file or remove the "
+            "key",
+            chaos__config_place(config, CHAOS__KEY_RAMDISK).text);
     return 0;
 }
 
@@ -106,10 +113,11 @@ static int check_type(const struct chaos_config *config,
 {
     if (config->places[CHAOS__KEY_BUILDER].line > 0 &&
         config->type != CHAOS__TYPE_PV)
-        return chaos__fail(err, CHAOS_EINVAL,
-                           "%s: builder=\"generic\": contradicts "
-                           "type=\"pvh\": remove it",
-                           place(config, CHAOS__KEY_BUILDER).text);
+        return chaos__fail(
+            err, CHAOS_EINVAL,
+            "%s: builder=\"generic\": contradicts "
+            "type=\"pvh\": remove it",
+            chaos__config_place(config, CHAOS__KEY_BUILDER).text);
     return 0;
 }
 
@@ -124,8 +132,8 @@ static int check_memory(const struct chaos_config *config,
     return chaos__fail(err, CHAOS_EINVAL,
                        "%s: maxmem=%" PRIu64 ": below memory=%" PRIu64
                        ": raise it or remove it",
-                       place(config, CHAOS__KEY_MAXMEM).text, maxmem_mib,
-                       memory_mib);
+                       chaos__config_place(config, CHAOS__KEY_MAXMEM).text,
+                       maxmem_mib, memory_mib);
 }
 
 static int check_vcpus(const struct chaos_config *config,
@@ -134,17 +142,18 @@ static int check_vcpus(const struct chaos_config *config,
     const unsigned vcpus = chaos__config_maxvcpus(config);
 
     if (vcpus < config->vcpus)
-        return chaos__fail(err, CHAOS_EINVAL,
-                           "%s: maxvcpus=%u: below vcpus=%u: raise it or "
-                           "remove it",
-                           place(config, CHAOS__KEY_MAXVCPUS).text, vcpus,
-                           config->vcpus);
+        return chaos__fail(
+            err, CHAOS_EINVAL,
+            "%s: maxvcpus=%u: below vcpus=%u: raise it or "
+            "remove it",
+            chaos__config_place(config, CHAOS__KEY_MAXVCPUS).text, vcpus,
+            config->vcpus);
     if (config->cap > CHAOS_CAP_PER_VCPU * vcpus)
         return chaos__fail(err, CHAOS_EINVAL,
                            "%s: cap=%u: above %u for each of %u vCPUs: lower "
                            "it or remove it",
-                           place(config, CHAOS__KEY_CAP).text, config->cap,
-                           CHAOS_CAP_PER_VCPU, vcpus);
+                           chaos__config_place(config, CHAOS__KEY_CAP).text,
+                           config->cap, CHAOS_CAP_PER_VCPU, vcpus);
     return 0;
 }
 
@@ -166,7 +175,7 @@ static int check_command_line(const struct chaos_config *config,
     return chaos__fail(err, CHAOS_EINVAL,
                        "%s: %s=...: the command line has %zu bytes, a PV "
                        "guest's can have %u: shorten it or use type=\"pvh\"",
-                       place(config, key).text,
+                       chaos__config_place(config, key).text,
                        key == CHAOS__KEY_CMDLINE ? "cmdline"
                        : key == CHAOS__KEY_EXTRA ? "extra"
                                                  : "root",
@@ -179,11 +188,12 @@ static int check_disks(const struct chaos_config *config,
 {
     for (unsigned i = 0; i < config->disk_count; i++)
         if (!config->disks[i].target)
-            return chaos__fail(err, CHAOS_EINVAL,
-                               "%s: disk %s has no target: name a block "
-                               "device or an image",
-                               place(config, CHAOS__KEY_DISK).text,
-                               config->disks[i].vdev);
+            return chaos__fail(
+                err, CHAOS_EINVAL,
+                "%s: disk %s has no target: name a block "
+                "device or an image",
+                chaos__config_place(config, CHAOS__KEY_DISK).text,
+                config->disks[i].vdev);
     return 0;
 }
 

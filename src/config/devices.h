@@ -21,6 +21,7 @@
 #define CHAOS__VIF_ID_MAX 65535u     /* so that "vifDOMID.ID" fits IFNAMSIZ */
 #define CHAOS__INTERFACE_NAME_MAX 16 /* IFNAMSIZ, with the NUL */
 #define CHAOS__VDEV_MAX 16           /* "xvda12", with the NUL */
+#define CHAOS__IP_MAX 256            /* addresses, with the NUL */
 #define CHAOS__P9_TAG_MAX 32         /* with the NUL */
 #define CHAOS__SCRIPT_MAX 128        /* a path, with the NUL */
 
@@ -30,13 +31,19 @@ struct chaos__vif {
     bool has_id;  /* it was given, not counted */
     bool has_mac; /* else one is generated when the guest is created */
     uint8_t mac[6];
-    char bridge[CHAOS__INTERFACE_NAME_MAX]; /* "xenbr0" if not set */
-    char name[CHAOS__INTERFACE_NAME_MAX];   /* of the interface in dom0; "": the
-                                             * back end's, vifDOMID.ID */
-    uint8_t ipv4[4];                        /* all 0: not set */
-    uint8_t prefix;                         /* bits; 24 if not set */
-    uint8_t gateway[4];                     /* all 0: not set */
-    uint32_t mtu;                           /* 0: the bridge's */
+    char bridge[CHAOS__INTERFACE_NAME_MAX];     /* "xenbr0" if not set; with a
+                                                 * script whatever that takes */
+    char gatewaydev[CHAOS__INTERFACE_NAME_MAX]; /* for a script; "": none */
+    char name[CHAOS__INTERFACE_NAME_MAX]; /* of the interface in dom0; "": the
+                                           * back end's, vifDOMID.ID */
+    char ip[CHAOS__IP_MAX];               /* as it was written; "": not set */
+    /* What of that a guest can be told on its page: one address, if it has no
+     * reason to be none. */
+    const char *why_no_ipv4; /* a constant; NULL: `ipv4` is it, or not set */
+    uint8_t ipv4[4];         /* all 0: not set */
+    uint8_t prefix;          /* bits; 24 if not set */
+    uint8_t gateway[4];      /* all 0: not set */
+    uint32_t mtu;            /* 0: the bridge's */
     /* The guest may send so many bytes in each interval; 0: not limited. */
     uint64_t rate_bytes;
     uint32_t rate_interval_us;

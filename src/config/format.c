@@ -184,7 +184,7 @@ static bool have_numbers(const struct chaos__vif *vifs, unsigned count)
 static void add_vif(struct builder *builder, const struct chaos__vif *vif,
                     bool has_number)
 {
-    const uint8_t *mac = vif->mac, *ip = vif->ipv4, *gw = vif->gateway;
+    const uint8_t *mac = vif->mac, *gw = vif->gateway;
     char rate[CHAOS__RATE_TEXT_MAX];
     char text[256 + CHAOS__SCRIPT_MAX] = "";
 
@@ -196,12 +196,10 @@ static void add_vif(struct builder *builder, const struct chaos__vif *vif,
     add_parameter(text, sizeof(text), "bridge=%s", vif->bridge);
     if (*vif->name)
         add_parameter(text, sizeof(text), "vifname=%s", vif->name);
-    /* The usual prefix goes without saying, as xl's scripts like it. */
-    if (is_address(ip))
-        add_parameter(text, sizeof(text),
-                      vif->prefix == 24 ? "ip=%u.%u.%u.%u"
-                                        : "ip=%u.%u.%u.%u/%u",
-                      ip[0], ip[1], ip[2], ip[3], vif->prefix);
+    if (*vif->gatewaydev)
+        add_parameter(text, sizeof(text), "gatewaydev=%s", vif->gatewaydev);
+    if (*vif->ip)
+        add_parameter(text, sizeof(text), "ip=%s", vif->ip);
     if (is_address(gw))
         add_parameter(text, sizeof(text), "gw=%u.%u.%u.%u", gw[0], gw[1], gw[2],
                       gw[3]);

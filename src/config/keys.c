@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum neutral {
-    NOTHING,
-    EMPTY, /* an empty list */
-    ZERO,
-};
-
 struct supported_key {
     const char *name;
     size_t offset; /* of the field in struct chaos_config */
@@ -23,7 +17,7 @@ struct supported_key {
 struct other_key {
     const char *name;
     bool is_ignored;
-    enum neutral neutral;
+    const char *neutral; /* values that are fine, with blanks between */
     const char *why;
 };
 
@@ -38,7 +32,7 @@ static const struct supported_key supported_keys[] = {
 
 static const struct other_key other_keys[] = {
 #define SUPPORTED(id, name, field, setter, synopsis, text)
-#define IGNORED(name, why) { name, true, NOTHING, why },
+#define IGNORED(name, why) { name, true, "", why },
 #define UNSUPPORTED(name, neutral, why) { name, false, neutral, why },
 #include "config/keys.def"
 };
@@ -148,15 +142,30 @@ static int fail_unknown(const struct chaos__assignment *assignment)
         "unknown key: remove it; chaos.cfg(5) lists those that exist");
 }
 
+static bool has_word(const char *words, const char *word)
+{
+    const size_t length = strlen(word);
+    size_t next;
+
+    for (; *words; words += next + strspn(words + next, " ")) {
+        next = strcspn(words, " ");
+        if (next == length && memcmp(words, word, length) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_neutral(const struct other_key *key,
                        const struct chaos__value *value)
 {
+    const char *text = value->u.atom.text;
     int64_t number;
 
     if (value->kind == CHAOS__VALUE_LIST)
-        return key->neutral == EMPTY && value->u.list.count == 0;
-    return key->neutral == ZERO &&
-           chaos__number_parse(value->u.atom.text, &number) && number == 0;
+        return value->u.list.count == 0 && has_word(key->neutral, "[]");
+    if (chaos__number_parse(text, &number) && number == 0)
+        return has_word(key->neutral, "0");
+    return strcmp(text, "[]") != 0 && has_word(key->neutral, text);
 }
 
 static int apply_other(const struct other_key *key,

@@ -21,6 +21,17 @@ enum chaos__key {
     CHAOS__KEY_COUNT,
 };
 
+/* Where a key was set, for the front of a message: "guest.cfg:7:8". */
+struct chaos__place_text {
+    char text[256];
+};
+struct chaos__place_text chaos__config_place(const struct chaos_config *config,
+                                             enum chaos__key key);
+/* Puts that before the message of an error that a key's value has led to, if
+ * the key was set in a text; returns `rc`. */
+int chaos__config_fail_at(const struct chaos_config *config,
+                          enum chaos__key key, int rc, struct chaos_error *err);
+
 _Static_assert((int)CHAOS__KEY_COUNT <= CHAOS__CONFIG_PLACES,
                "a place for each supported key");
 

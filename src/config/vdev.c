@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/vdev.h"
 
+#include "config/devices.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #define DISKS_MAX (UINT64_C(1) << 20)
@@ -62,10 +65,28 @@ static bool parse_numbers(struct chaos__span name, uint64_t *disk_r,
     return chaos__span_number(name, PARTITIONS_MAX - 1, partition_r);
 }
 
+/* The number itself, in C's notations: what BSDs' documents say, 0x1. */
+static bool parse_number(struct chaos__span name, uint64_t *number_r)
+{
+    char text[CHAOS__VDEV_MAX], *end;
+
+    if (name.length >= sizeof(text) || name.length == 0 || *name.start < '0' ||
+        *name.start > '9')
+        return false;
+    memcpy(text, name.start, name.length);
+    text[name.length] = '\0';
+    *number_r = strtoul(text, &end, 0);
+    return !*end && *number_r > 0 && *number_r <= INT32_MAX;
+}
+
 bool chaos__vdev_parse(struct chaos__span name, uint32_t *number_r)
 {
     uint64_t disk, partition, number;
 
+    if (parse_number(name, &number)) {
+        *number_r = (uint32_t)number;
+        return true;
+    }
     if (parse_numbers(name, &disk, &partition) ||
         parse_disk(name, "xvd", DISKS_MAX, PARTITIONS_MAX, &disk, &partition))
         number = disk < 16 && partition < 16 ? 202u << 8 | disk << 4 | partition

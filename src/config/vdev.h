@@ -8,8 +8,8 @@
 
 #include "config/span.h"
 
-/* The number of xvda, sdb1, hdc, d0p1 and their like.  Not 0; names that are
- * true are shorter than CHAOS__VDEV_MAX. */
+/* The number of xvda, sdb1, hdc, d0p1 and their like, or of 51712 and 0xca00
+ * themselves.  Not 0; names that are true are shorter than CHAOS__VDEV_MAX. */
 bool chaos__vdev_parse(struct chaos__span name, uint32_t *number_r);
 
 #endif

@@ -5,6 +5,7 @@
 #include "config/rate.h"
 #include "config/script.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,17 @@
 struct parser {
     struct chaos__vif *vif;
     bool has_address;
-    struct chaos__span gateway; /* the parameter, once it was there */
+    /* parameters that depend on others, once they were there */
+    struct chaos__span bridge, gateway, gatewaydev;
 };
+
+/* xl takes blanks before a comma, too, where it reads no name. */
+static struct chaos__span trim(struct chaos__span text)
+{
+    while (text.length > 0 && strchr(" \t", text.start[text.length - 1]))
+        text.length--;
+    return text;
+}
 
 bool chaos__mac_parse(struct chaos__span text, uint8_t mac[6])
 {
@@ -43,7 +53,7 @@ static int set_mac(struct chaos__item *item, void *user)
     struct parser *parser = user;
     uint8_t *mac = parser->vif->mac;
 
-    if (!chaos__mac_parse(item->value, mac))
+    if (!chaos__mac_parse(trim(item->value), mac))
         return chaos__item_fail(item, CHAOS_EINVAL,
                                 "not a MAC address: write it like "
                                 "00:16:3e:12:34:56");
@@ -91,7 +101,52 @@ static int set_bridge(struct chaos__item *item, void *user)
 {
     struct parser *parser = user;
 
-    return set_interface_name(item, parser->vif->bridge);
+    parser->bridge = item->parameter;
+    if (is_interface_name(item->value))
+        return set_interface_name(item, parser->vif->bridge);
+    parser->vif->bridge[0] = '\0'; /* for now */
+    return 0;
+}
+
+/* Of scripts some take more than a name, like BRIDGE.VLAN:TRUNKS. */
+static int check_bridge(struct chaos__item *item, const struct parser *parser)
+{
+    struct chaos__vif *vif = parser->vif;
+
+    if (*vif->bridge)
+        return 0;
+    item->parameter = parser->bridge;
+    item->value = parser->bridge;
+    chaos__span_skip(&item->value, strlen("bridge="));
+    if (!*vif->script || item->value.length == 0)
+        return set_interface_name(item, vif->bridge);
+    if (item->value.length >= CHAOS__INTERFACE_NAME_MAX)
+        return chaos__item_fail(item, CHAOS_ENOTSUP,
+                                "longer than %d bytes: shorten it",
+                                CHAOS__INTERFACE_NAME_MAX - 1);
+    memcpy(vif->bridge, item->value.start, item->value.length);
+    vif->bridge[item->value.length] = '\0';
+    return 0;
+}
+
+static int set_gatewaydev(struct chaos__item *item, void *user)
+{
+    struct parser *parser = user;
+
+    parser->gatewaydev = item->parameter;
+    return set_interface_name(item, parser->vif->gatewaydev);
+}
+
+static int check_gatewaydev(struct chaos__item *item,
+                            const struct parser *parser)
+{
+    if (!parser->gatewaydev.start || *parser->vif->script)
+        return 0;
+    item->parameter = parser->gatewaydev;
+    return chaos__item_fail(item, CHAOS_ENOTSUP,
+                            "not supported: chaos knows bridges alone. Add "
+                            "script=vif-route, or remove it and name one with "
+                            "bridge=");
 }
 
 static int set_vifname(struct chaos__item *item, void *user)
@@ -148,29 +203,93 @@ static const char *why_no_host(const uint8_t address[4], unsigned prefix)
     return NULL;
 }
 
+static bool take_prefix(struct chaos__span *rest, unsigned bits,
+                        uint64_t *prefix_r)
+{
+    if (!chaos__span_begins(*rest, "/"))
+        return true;
+    chaos__span_skip(rest, 1);
+    return chaos__span_take_number(rest, bits, prefix_r) && *prefix_r > 0;
+}
+
+static bool parse_ipv4(struct chaos__span text, uint8_t address[4],
+                       uint64_t *prefix_r)
+{
+    *prefix_r = PREFIX_DEFAULT;
+    return take_address(&text, address) && take_prefix(&text, 32, prefix_r) &&
+           text.length == 0;
+}
+
+static bool is_ipv6(struct chaos__span text)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    uint64_t prefix;
+    size_t length = 0;
+
+    while (length < text.length && text.start[length] != '/')
+        length++;
+    if (length >= sizeof(address))
+        return false;
+    memcpy(address, text.start, length);
+    address[length] = '\0';
+    chaos__span_skip(&text, length);
+    return inet_pton(AF_INET6, address, &parsed) == 1 &&
+           take_prefix(&text, 128, &prefix) && text.length == 0;
+}
+
+/* Takes the next of several addresses off the front; an empty one at the end.
+ */
+static struct chaos__span take_word(struct chaos__span *rest)
+{
+    struct chaos__span word;
+
+    while (rest->length > 0 && strchr(" \t", *rest->start))
+        chaos__span_skip(rest, 1);
+    word = *rest;
+    for (word.length = 0;
+         word.length < rest->length && !strchr(" \t", word.start[word.length]);)
+        word.length++;
+    chaos__span_skip(rest, word.length);
+    return word;
+}
+
+/* For scripts and tools there may be several, networks among them; a guest is
+ * told one. */
 static int set_ip(struct chaos__item *item, void *user)
 {
     struct parser *parser = user;
     struct chaos__vif *vif = parser->vif;
-    struct chaos__span rest = item->value;
+    struct chaos__span text = trim(item->value), rest = text, word;
     uint64_t prefix = PREFIX_DEFAULT;
-    const char *why;
-    bool ok;
+    unsigned count = 0;
+    uint8_t ipv4[4];
 
-    ok = take_address(&rest, vif->ipv4);
-    if (ok && chaos__span_begins(rest, "/")) {
-        chaos__span_skip(&rest, 1);
-        ok = chaos__span_take_number(&rest, 32, &prefix) && prefix > 0;
+    vif->why_no_ipv4 = NULL;
+    while ((word = take_word(&rest)).length > 0 || count == 0) {
+        if (!parse_ipv4(word, ipv4, &prefix)) {
+            if (!is_ipv6(word))
+                return chaos__item_fail(item, CHAOS_EINVAL,
+                                        "not an IP address: write it like "
+                                        "10.0.0.2 or 10.0.0.2/24");
+            vif->why_no_ipv4 = "an IPv6 address: write an IPv4 address";
+        }
+        if (++count > 1)
+            vif->why_no_ipv4 = "several addresses: write one";
     }
-    if (!ok || rest.length > 0)
-        return chaos__item_fail(item, CHAOS_EINVAL,
-                                "not an IPv4 address: write it like 10.0.0.2 "
-                                "or 10.0.0.2/24");
-    why = why_no_host(vif->ipv4, (unsigned)prefix);
-    if (why)
-        return chaos__item_fail(item, CHAOS_EINVAL, "%s", why);
-    vif->prefix = (uint8_t)prefix;
+    if (text.length >= sizeof(vif->ip))
+        return chaos__item_fail(item, CHAOS_ENOTSUP,
+                                "longer than %zu bytes: shorten it",
+                                sizeof(vif->ip) - 1);
+    memcpy(vif->ip, text.start, text.length);
+    vif->ip[text.length] = '\0';
+    if (!vif->why_no_ipv4)
+        vif->why_no_ipv4 = why_no_host(ipv4, (unsigned)prefix);
     parser->has_address = true;
+    if (vif->why_no_ipv4)
+        return 0;
+    memcpy(vif->ipv4, ipv4, sizeof(ipv4));
+    vif->prefix = (uint8_t)prefix;
     return 0;
 }
 
@@ -198,6 +317,9 @@ static int check_gateway(struct chaos__item *item, const struct parser *parser)
     if (!parser->has_address)
         return chaos__item_fail(item, CHAOS_EINVAL,
                                 "of no use without an address: add ip=...");
+    if (vif->why_no_ipv4)
+        return chaos__item_fail(item, CHAOS_EINVAL, "ip=%s: %s", vif->ip,
+                                vif->why_no_ipv4);
     if ((as_number(vif->gateway) ^ as_number(vif->ipv4)) &
         ~host_bits(vif->prefix))
         return chaos__item_fail(item, CHAOS_EINVAL,
@@ -282,8 +404,6 @@ static int set_nothing(struct chaos__item *item, void *user)
     return 0;
 }
 
-#define WHY_ROUTE                                                              \
-    "chaos knows bridges alone. Remove it and name one with bridge="
 #define WHY_COLO "chaos has no COLO. Remove it"
 
 static const struct chaos__item_key keys[] = {
@@ -295,7 +415,7 @@ static const struct chaos__item_key keys[] = {
     { .name = "devid", .set = set_devid },
     { .name = "forwarddev", .why = WHY_COLO },
     { .name = "gateway", .why = "write gw= instead" },
-    { .name = "gatewaydev", .why = WHY_ROUTE },
+    { .name = "gatewaydev", .set = set_gatewaydev },
     { .name = "gw", .set = set_gateway },
     { .name = "ip", .set = set_ip },
     { .name = "mac", .set = set_mac },
@@ -303,7 +423,7 @@ static const struct chaos__item_key keys[] = {
       .is_ignored = true,
       .why = "remove it. Only HVM guests have emulated interfaces" },
     { .name = "mtu", .set = set_mtu },
-    { .name = "netdev", .why = WHY_ROUTE },
+    { .name = "netdev", .set = set_gatewaydev },
     { .name = "rate", .set = set_rate },
     { .name = "script", .set = set_script },
     { .name = "trusted", .is_flag = true, .set = set_nothing },
@@ -375,6 +495,10 @@ static int parse_vif(const struct chaos__assignment *assignment,
         if (item.parameter.length > 0)
             rc = parse_parameter(&item, &parser);
     }
+    if (rc == 0)
+        rc = check_bridge(&item, &parser);
+    if (rc == 0)
+        rc = check_gatewaydev(&item, &parser);
     if (rc == 0)
         rc = check_gateway(&item, &parser);
     if (rc == 0)

@@ -322,7 +322,8 @@ static int plug(struct chaos__store *store, struct chaos__end *end,
 {
     const char *script = chaos__end_script(end);
     int rc = end->net ? chaos__script_vif(store, end->domid, end->id, script,
-                                          "", CHAOS__SCRIPT_ADD, err)
+                                          end->vif->gatewaydev,
+                                          CHAOS__SCRIPT_ADD, err)
                       : chaos__script_disk(store, end->domid, end->id, script,
                                            CHAOS__SCRIPT_ADD, err);
 

@@ -2,6 +2,7 @@
 /* Opening, preparing and closing: all but the talk with back ends. */
 #include "device.h"
 
+#include "config/keys.h"
 #include "dom0/model.h"
 
 #include <errno.h>
@@ -81,17 +82,33 @@ static int find_directory(const struct chaos__p9 *p9, char **path_r,
     return 0;
 }
 
+/* What a page can't tell a guest. */
+static int check_noxs(const struct chaos_config *config,
+                      struct chaos_error *err)
+{
+    unsigned i;
+
+    if (config->p9_count > 0)
+        return chaos__fail(err, CHAOS_ENOTSUP,
+                           "p9: a guest that speaks noxs has no such device: "
+                           "remove the key, or add registry=\"xenstore\"");
+    for (i = 0; i < config->vif_count; i++)
+        if (config->vifs[i].why_no_ipv4)
+            return chaos__fail(err, CHAOS_EINVAL,
+                               "vif %u: ip=%s: a guest that speaks noxs is "
+                               "told one address, and this is %s",
+                               config->vifs[i].id, config->vifs[i].ip,
+                               config->vifs[i].why_no_ipv4);
+    return 0;
+}
+
 static int find_directories(struct chaos__devices *devices,
                             struct chaos_error *err)
 {
     const struct chaos_config *config = devices->config;
     unsigned i;
-    int rc = 0;
+    int rc = devices->noxs ? check_noxs(config, err) : 0;
 
-    if (config->p9_count > 0 && devices->noxs)
-        return chaos__fail(err, CHAOS_ENOTSUP,
-                           "p9: a guest that speaks noxs has no such device: "
-                           "remove the key, or add registry=\"xenstore\"");
     for (i = 0; rc == 0 && i < config->p9_count; i++) {
         devices->p9_count++;
         rc = find_directory(&config->p9s[i], &devices->p9_paths[i], err);
@@ -114,7 +131,9 @@ int chaos__devices_open(const struct chaos_config *config, bool noxs,
                    sizeof(devices->nets[i].mac));
     for (i = 0; rc == 0 && i < config->disk_count; i++) {
         rc = open_block(&config->disks[i], &devices->blocks[i], err);
-        if (rc == 0)
+        if (rc < 0)
+            chaos__config_fail_at(config, CHAOS__KEY_DISK, rc, err);
+        else
             devices->block_count++;
     }
     if (rc == 0)
@@ -140,9 +159,10 @@ int chaos__devices_find_host(struct chaos__devices *devices,
     for (i = 0; rc == 0 && i < devices->net_count; i++) {
         rc = find_bridge(&devices->config->vifs[i], devices->noxs,
                          &devices->nets[i], err);
-        if (rc < 0)
-            rc = chaos__fail_within(err, rc, "vif %u",
-                                    devices->config->vifs[i].id);
+        if (rc < 0) {
+            chaos__fail_within(err, rc, "vif %u", devices->config->vifs[i].id);
+            chaos__config_fail_at(devices->config, CHAOS__KEY_VIF, rc, err);
+        }
     }
     return rc;
 }

@@ -314,17 +314,6 @@ static void set_both_number(struct chaos__store *store,
     chaos__store_set_number(store, end->libxl, node, value);
 }
 
-static void tell_ip(struct chaos__store *store, const struct chaos__end *end)
-{
-    const uint8_t *ip = end->vif->ipv4;
-    char text[16];
-
-    if (!(ip[0] | ip[1] | ip[2] | ip[3]))
-        return;
-    snprintf(text, sizeof(text), "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
-    set_both(store, end, "ip", text);
-}
-
 static void tell_vif(struct chaos__store *store, const struct chaos__end *end)
 {
     set_mac(store, end, end->libxl);
@@ -336,7 +325,10 @@ static void tell_vif(struct chaos__store *store, const struct chaos__end *end)
         set_both(store, end, "vifname", end->vif->name);
     if (end->vif->mtu) /* a script goes by it */
         set_both_number(store, end, "mtu", end->vif->mtu);
-    tell_ip(store, end);
+    if (*end->vif->ip)
+        set_both(store, end, "ip", end->vif->ip);
+    if (*end->vif->gatewaydev)
+        set_both(store, end, "gatewaydev", end->vif->gatewaydev);
     set_rate(store, end, end->libxl);
     chaos__store_set(store, end->libxl, "hotplug-status", "");
 }

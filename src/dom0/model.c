@@ -159,10 +159,10 @@ int chaos__model_start(const struct chaos__model *model, uint32_t *pid_r,
     if (rc < 0)
         return rc;
     *pid_r = find(model->uuid);
-    return *pid_r ? 0
-                  : chaos__fail(err, CHAOS_EFAILED,
-                                "%s has ended at once; see %s", model->path,
-                                log);
+    return *pid_r
+               ? 0
+               : chaos__fail(err, CHAOS_EFAILED, "%s has ended at once; see %s",
+                             model->path, log);
 }
 
 /* ----------------------------------------------------------------- ending */

@@ -3,6 +3,7 @@
 #include "create.h"
 
 #include "build/unpacked.h"
+#include "config/keys.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -65,12 +66,27 @@ static int unpack_kernel(struct chaos *chaos, struct chaos__image *kernel,
     return 0;
 }
 
+/* What chaos__hv_unpack_kernel() may take: a Linux kernel (its boot protocol's
+ * header, Documentation/arch/x86/boot.rst) or what gzip has made. */
+static bool may_be_compressed(const struct chaos__image *kernel)
+{
+    return (kernel->size >= 0x206 &&
+            memcmp(kernel->head + 0x202, "HdrS", 4) == 0) ||
+           (kernel->size >= 2 && kernel->head[0] == 0x1f &&
+            kernel->head[1] == 0x8b);
+}
+
 static int read_kernel(struct chaos *chaos, bool unpack,
                        struct chaos__files *files, struct chaos_error *err)
 {
     int rc = 0;
 
     if (!chaos__elf_is(&files->kernel)) {
+        if (!may_be_compressed(&files->kernel))
+            return chaos__fail(err, CHAOS_EIMAGE,
+                               "%s: neither an ELF file nor a compressed Linux "
+                               "kernel",
+                               files->kernel.path);
         if (!unpack)
             return 0;
         rc = unpack_kernel(chaos, &files->kernel, err);
@@ -92,12 +108,16 @@ int chaos__files_open(struct chaos *chaos, const struct chaos_config *config,
     files->command_line = NULL;
     rc = chaos__image_open(config->kernel, "kernel", &files->kernel, err);
     if (rc < 0)
-        return rc;
+        return chaos__config_fail_at(config, CHAOS__KEY_KERNEL, rc, err);
     files->payload = (struct chaos__payload){ .kernel = &files->kernel };
     rc = read_kernel(chaos, unpack, files, err);
+    if (rc < 0)
+        chaos__config_fail_at(config, CHAOS__KEY_KERNEL, rc, err);
     if (rc == 0 && config->ramdisk) {
         rc =
             chaos__image_open(config->ramdisk, "ramdisk", &files->ramdisk, err);
+        if (rc < 0)
+            chaos__config_fail_at(config, CHAOS__KEY_RAMDISK, rc, err);
         files->has_ramdisk = rc == 0;
         files->payload.ramdisk = &files->ramdisk;
     }

@@ -109,6 +109,12 @@ void chaos__announce_scripts(struct chaos *chaos,
     for (i = 0; i < config->vif_count; i++) {
         snprintf(what, sizeof(what), "vif %u", config->vifs[i].id);
         warn_of_script(chaos, slot->name, what, config->vifs[i].script);
+        if (slot->store_frame && *config->vifs[i].ip &&
+            !*config->vifs[i].script)
+            chaos__log(chaos, CHAOS_LOG_WARNING,
+                       "%s: %s: ip=%s: no firewall rule is made for it, as "
+                       "vif-bridge would: see chaos.cfg(5)",
+                       slot->name, what, config->vifs[i].ip);
     }
     for (i = 0; i < config->disk_count; i++)
         warn_of_script(chaos, slot->name, config->disks[i].vdev,

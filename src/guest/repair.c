@@ -428,9 +428,8 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
-    devices_rc = rc == 0 && !has_name_alone(slot)
-                     ? remove_nodes(chaos, slot, err)
-                     : 0;
+    devices_rc =
+        rc == 0 && !has_name_alone(slot) ? remove_nodes(chaos, slot, err) : 0;
     if (rc == 0)
         rc = find_domain(chaos, slot, &domid, devices_rc < 0 ? NULL : err);
     if (rc > 0)

@@ -41,8 +41,7 @@ int chaos__create_check_uuid(struct chaos *chaos, const uint8_t uuid[16],
         return rc;
     slot = chaos__registry_by_domid(chaos->registry, domid);
     if (slot && chaos__settle_taken(chaos, slot) == 0)
-        rc = chaos__find_by_handle(chaos, uuid, CHAOS__NO_DOMID, &domid,
-                                   err);
+        rc = chaos__find_by_handle(chaos, uuid, CHAOS__NO_DOMID, &domid, err);
     if (rc <= 0)
         return rc;
     if (chaos__await_gone(chaos, domid, uuid))

@@ -28,7 +28,7 @@ struct chaos__burst {
     size_t sent; /* of them; their answers are still to be taken */
     char *out;   /* the bytes to send */
     size_t out_length, out_size;
-    int rc; /* what could not be added */
+    int rc;            /* what could not be added */
     char refused[128]; /* the start of what was too long */
 };
 

@@ -264,7 +264,9 @@ bool fake_hv_write(uint32_t domid, uint64_t address, const void *bytes,
 
 /* The compressed format that chaos__hv_unpack_kernel() knows here: this magic
  * number, then the kernel with every byte inverted. */
-#define FAKE_HV_PACKED_MAGIC "fakezip1"
+#define FAKE_HV_PACKED_MAGIC                                                   \
+    "\x1f\x8b"                                                                 \
+    "packed"
 #define FAKE_HV_PACKED_MAGIC_SIZE 8
 /* Packs a kernel; the caller frees it.  *packed_size_r = size + 8. */
 void *fake_hv_pack(const void *kernel, size_t size, size_t *packed_size_r);

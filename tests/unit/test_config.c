@@ -396,7 +396,8 @@ static void test_refused(void **state)
           "shows guests the processor that Xen shows by default." },
         { "bootloader='pygrub'", CHAOS_ENOTSUP,
           "guest.cfg:1:1: bootloader=\"pygrub\": not supported: remove the key. "
-          "chaos loads the file that kernel names and nothing else." },
+          "chaos loads the file that kernel names: copy kernel and ramdisk out "
+          "of the guest's disk, or boot PVH GRUB as the kernel." },
     };
 
     (void)state;
@@ -487,11 +488,20 @@ static void test_neutral(void **state)
 {
     struct chaos_config *config =
         parsed("vfb=[]; vtpm=[ ]; pci=[\n]; vnc=0; nestedhvm='0'; vpmu=0x0\n"
-               "cpuid=[]");
+               "cpuid=[]; tsc_mode=0; pool='Pool-0'; altp2m='disabled'\n"
+               "on_soft_reset='soft-reset'; extratime=0");
+    struct chaos_config *other = parsed("tsc_mode=\"default\"");
 
     (void)state;
     assert_int_equal(logged_count, 0);
     chaos_config_free(config);
+    chaos_config_free(other);
+    assert_refused("tsc_mode=1", CHAOS_ENOTSUP,
+                   "guest.cfg:1:1: tsc_mode=1: not supported: remove the key. "
+                   "chaos leaves a guest's clocks as Xen has them.");
+    assert_refused("vfb='[]'", CHAOS_ENOTSUP,
+                   "guest.cfg:1:1: vfb=\"[]\": not supported: remove the key. "
+                   "This version of chaos has no such device.");
     assert_refused("vfb=0", CHAOS_ENOTSUP,
                    "guest.cfg:1:1: vfb=0: not supported: remove the key. This "
                    "version of chaos has no such device.");
@@ -504,8 +514,8 @@ static void test_neutral(void **state)
                    "Xen.");
 }
 
-/* Those that xl does not know: registry and xl_visible. */
-#define OWN_KEYS 2
+/* Those that xl does not know: registry and xl_visible; and of xend's time. */
+#define OWN_KEYS (2 + 10)
 
 /* How many keys chaos knows. */
 enum {
@@ -569,6 +579,19 @@ static void test_xl_keys_are_known(void **state)
         count++;
     }
     assert_int_equal(count, KEYS_COUNT - OWN_KEYS);
+}
+
+/* Files of xen-tools have keys that xl does not look at. */
+static void test_keys_of_xend(void **state)
+{
+    struct chaos_config *config =
+        parsed("dhcp='dhcp'; xen_shell='u'; system_firmware='x'; hostname='h'\n"
+               "netmask='n'; broadcast='b'; gateway='g'; nfs_server='s'\n"
+               "nfs_root='r'; restart='onreboot'");
+
+    (void)state;
+    assert_int_equal(logged_count, OWN_KEYS - 2);
+    chaos_config_free(config);
 }
 
 static void test_set(void **state)
@@ -1206,6 +1229,7 @@ int main(void)
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test_setup(test_ignored, clear_log),
         cmocka_unit_test_setup(test_neutral, clear_log),
+        cmocka_unit_test_setup(test_keys_of_xend, clear_log),
         cmocka_unit_test_setup(test_xl_keys_are_known, clear_log),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_set_refused),

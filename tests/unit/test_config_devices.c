@@ -174,7 +174,7 @@ static void test_vif_refused(void **state)
 #define NO_NAME                                                                \
     "not a name for an interface: write 1 to 15 bytes without blanks, /, : "   \
     "and %"
-#define NO_IP "not an IPv4 address: write it like 10.0.0.2 or 10.0.0.2/24"
+#define NO_IP "not an IP address: write it like 10.0.0.2 or 10.0.0.2/24"
 #define NO_MTU "not a number from 68 to 65517: write one of these"
 #define NO_RATE "not a rate: write it like 10Mb/s, 250KB/s or 1MB/s@20ms"
 #define NO_INTERVAL                                                            \
@@ -219,33 +219,18 @@ static void test_vif_refused(void **state)
         { "ip=10.0.0.256", CHAOS_EINVAL, "ip=10.0.0.256: " NO_IP },
         { "ip=10.0.0.02", CHAOS_EINVAL, "ip=10.0.0.02: " NO_IP },
         { "ip=10.0.0.2.1", CHAOS_EINVAL, "ip=10.0.0.2.1: " NO_IP },
-        { "ip=10.0.0.2 10.0.0.3", CHAOS_EINVAL,
-          "ip=10.0.0.2 10.0.0.3: " NO_IP },
+        { "ip=10.0.0.2 10.0.0", CHAOS_EINVAL, "ip=10.0.0.2 10.0.0: " NO_IP },
+        { "ip=fe80::1::2", CHAOS_EINVAL, "ip=fe80::1::2: " NO_IP },
+        { "ip=fe80::1/129", CHAOS_EINVAL, "ip=fe80::1/129: " NO_IP },
         { "ip=10.0.0.2/", CHAOS_EINVAL, "ip=10.0.0.2/: " NO_IP },
         { "ip=10.0.0.2/0", CHAOS_EINVAL, "ip=10.0.0.2/0: " NO_IP },
         { "ip=10.0.0.2/33", CHAOS_EINVAL, "ip=10.0.0.2/33: " NO_IP },
         { "ip=10.0.0.2/24x", CHAOS_EINVAL, "ip=10.0.0.2/24x: " NO_IP },
-        { "ip=fe80::1", CHAOS_EINVAL, "ip=fe80::1: " NO_IP },
-        { "ip=10.0.0.0", CHAOS_EINVAL,
-          "ip=10.0.0.0: the address of the network itself: choose one above "
-          "it" },
-        { "ip=10.0.0.255", CHAOS_EINVAL,
-          "ip=10.0.0.255: the broadcast address of its network: choose one "
-          "below it" },
-        { "ip=10.0.0.7/29", CHAOS_EINVAL,
-          "ip=10.0.0.7/29: the broadcast address of its network: choose one "
-          "below it" },
-        { "ip=10.0.0.4/30", CHAOS_EINVAL,
-          "ip=10.0.0.4/30: the address of the network itself: choose one above "
-          "it" },
-        { "ip=224.0.0.1", CHAOS_EINVAL,
-          "ip=224.0.0.1: a multicast address: choose another" },
-        { "ip=0.0.0.0", CHAOS_EINVAL,
-          "ip=0.0.0.0: a reserved address: choose another" },
-        { "ip=127.0.0.1", CHAOS_EINVAL,
-          "ip=127.0.0.1: a reserved address: choose another" },
-        { "ip=255.255.255.255/31", CHAOS_EINVAL,
-          "ip=255.255.255.255/31: a reserved address: choose another" },
+        { "ip=10.0.0.0,gw=10.0.0.1", CHAOS_EINVAL,
+          "gw=10.0.0.1: ip=10.0.0.0: the address of the network itself: choose "
+          "one above it" },
+        { "ip=fe80::1,gw=10.0.0.1", CHAOS_EINVAL,
+          "gw=10.0.0.1: ip=fe80::1: an IPv6 address: write an IPv4 address" },
         { "gw=10.0.0.1", CHAOS_EINVAL,
           "gw=10.0.0.1: of no use without an address: add ip=..." },
         { "gw=0.0.0.0", CHAOS_EINVAL,
@@ -292,8 +277,13 @@ static void test_vif_refused(void **state)
         { "backend=net", CHAOS_ENOTSUP,
           "backend=net: devices come from dom0 alone: remove it" },
         { "gatewaydev=eth0", CHAOS_ENOTSUP,
-          "gatewaydev=eth0: not supported: chaos knows bridges alone. Remove "
-          "it and name one with bridge=" },
+          "gatewaydev=eth0: not supported: chaos knows bridges alone. Add "
+          "script=vif-route, or remove it and name one with bridge=" },
+        { "gatewaydev=a/b,script=vif-route", CHAOS_EINVAL,
+          "gatewaydev=a/b: " NO_NAME },
+        { "script=vif-openvswitch,bridge=", CHAOS_EINVAL, "bridge=: " NO_NAME },
+        { "script=vif-openvswitch,bridge=ovsbr0.100:20000", CHAOS_ENOTSUP,
+          "bridge=ovsbr0.100:20000: longer than 15 bytes: shorten it" },
         { "devid=65536", CHAOS_EINVAL,
           "devid=65536: not a number from 0 to 65535: write one of these, or "
           "remove it" },
@@ -337,6 +327,46 @@ static void test_vif_addresses(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(items); i++)
         chaos_config_free(parsed_item("vif", items[i]));
+}
+
+/* What a guest can't be told scripts may be told. */
+static void test_vif_addresses_for_scripts(void **state)
+{
+    static const struct {
+        const char *ip, *why;
+    } cases[] = {
+        { "10.0.0.2 10.0.0.3", "several addresses: write one" },
+        { "10.0.0.2 fe80::1/64", "several addresses: write one" },
+        { "fe80::1", "an IPv6 address: write an IPv4 address" },
+        { "10.0.0.0", "the address of the network itself: choose one above "
+                      "it" },
+        { "10.0.0.255", "the broadcast address of its network: choose one "
+                        "below it" },
+        { "10.0.0.7/29", "the broadcast address of its network: choose one "
+                         "below it" },
+        { "10.0.0.4/30", "the address of the network itself: choose one above "
+                         "it" },
+        { "224.0.0.1", "a multicast address: choose another" },
+        { "0.0.0.0", "a reserved address: choose another" },
+        { "127.0.0.1", "a reserved address: choose another" },
+        { "255.255.255.255/31", "a reserved address: choose another" },
+        { "10.0.0.2/25", NULL },
+    };
+    struct chaos_config *config;
+    char item[64];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        snprintf(item, sizeof(item), "ip=%s", cases[i].ip);
+        config = parsed_item("vif", item);
+        assert_string_equal(config->vifs[0].ip, cases[i].ip);
+        assert_int_equal(config->vifs[0].ipv4[0], cases[i].why ? 0 : 10);
+        if (cases[i].why)
+            assert_string_equal(config->vifs[0].why_no_ipv4, cases[i].why);
+        else
+            assert_null(config->vifs[0].why_no_ipv4);
+        chaos_config_free(config);
+    }
 }
 
 static void test_rates(void **state)
@@ -489,7 +519,15 @@ static void test_vdevs(void **state)
         { "xvda 1", 0 },
         { "xvdA", 0 },
         { "vda", 0 },
-        { "51712", 0 },
+        { "51712", 51712 },
+        { "0x1", 1 },
+        { "0xca10", 51728 },
+        { "0", 0 },
+        { "0x", 0 },
+        { "-1", 0 },
+        { " 1", 0 },
+        { "2147483648", 0 },
+        { "1x", 0 },
         { "", 0 },
     };
 
@@ -979,7 +1017,12 @@ static void test_format(void **state)
           "mac=00:16:3E:0a:0B:0c,mtu=1400']",
           "vif=[\"mac=00:16:3e:0a:0b:0c,bridge=b,vifname=w,ip=10.0.0.2/25,"
           "gw=10.0.0.1,mtu=1400,rate=10Mb/s@50000us\"]\n" },
-        { "vif=['ip=10.0.0.2/24']", "vif=[\"bridge=xenbr0,ip=10.0.0.2\"]\n" },
+        { "vif=['ip=10.0.0.2/24']",
+          "vif=[\"bridge=xenbr0,ip=10.0.0.2/24\"]\n" },
+        { "vif=['ip=10.0.0.2 ,mac=00:16:3e:0a:0b:0c ,bridge=b']",
+          "vif=[\"mac=00:16:3e:0a:0b:0c,bridge=b,ip=10.0.0.2\"]\n" },
+        { "vif=['bridge=o.1:2,script=/s,gatewaydev=eth0']",
+          "vif=[\"bridge=o.1:2,gatewaydev=eth0,script=/s\"]\n" },
         { "vif=['bridge=a\"\\\\b']", "vif=[\"bridge=a\\\"\\\\b\"]\n" },
         { "disk=['/a,,xvda','cdrom,/b,,hdc','/c,,sda1,w!']",
           "disk=[\"format=raw,vdev=xvda,access=w,target=/a\", "
@@ -1032,6 +1075,7 @@ int main(void)
         cmocka_unit_test(test_vif_addresses),
         cmocka_unit_test(test_vif_ids),
         cmocka_unit_test(test_of_device),
+        cmocka_unit_test(test_vif_addresses_for_scripts),
         cmocka_unit_test(test_rates),
         cmocka_unit_test_setup(test_disk_fields, clear_log),
         cmocka_unit_test_setup(test_disk_ignored, clear_log),

@@ -52,7 +52,8 @@ static void sets_code_and_message(void **state)
 /* What a guest or a script has written must not speak to a terminal. */
 static void has_no_control_characters(void **state)
 {
-    char inner[] = "a\033]0;b\007c\nd\177e\xc2\x9b" "f\xc3\x84g";
+    char inner[] = "a\033]0;b\007c\nd\177e\xc2\x9b"
+                   "f\xc3\x84g";
 
     (void)state;
     chaos__fail(&guarded.err, CHAOS_EINVAL, "%s", inner);
@@ -131,9 +132,12 @@ static void is_small(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(sets_code_and_message), TEST(does_without_an_object),
-        TEST(tells_errno),           TEST(wraps),
-        TEST(cuts_what_is_too_long), TEST(has_no_control_characters),
+        TEST(sets_code_and_message),
+        TEST(does_without_an_object),
+        TEST(tells_errno),
+        TEST(wraps),
+        TEST(cuts_what_is_too_long),
+        TEST(has_no_control_characters),
         TEST(is_small),
     };
 

@@ -19,7 +19,7 @@
 #define CALLS_MAX 400 /* an operation with more never ends */
 
 static const char both[] =
-    "vif=['script=vif-mine,bridge=none']\n"
+    "vif=['script=vif-mine,bridge=no.1:2,gatewaydev=eth9']\n"
     "disk=['iqn.2001:x,raw,xvda,r,script=/my/block-x']\n";
 
 static struct support_world *world;
@@ -122,7 +122,7 @@ static void lives_with(const char *registry)
              "/etc/xen/scripts/vif-mine online type_if=vif | "
              "script=/etc/xen/scripts/vif-mine XENBUS_TYPE=vif "
              "XENBUS_PATH=backend/vif/%u/0 XENBUS_BASE_PATH=backend "
-             "vif=vif%u.0 netdev=\n"
+             "vif=vif%u.0 netdev=eth9\n"
              "/my/block-x add | script=/my/block-x XENBUS_TYPE=vbd "
              "XENBUS_PATH=backend/vbd/%u/51712 XENBUS_BASE_PATH=backend\n",
              domid, domid, domid);

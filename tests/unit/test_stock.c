@@ -89,7 +89,7 @@ static const char *devices(const char *more)
     static char text[1024];
 
     snprintf(text, sizeof(text),
-             "vif=['mac=" MAC ",ip=10.1.2.3,rate=1MB/s,mtu=1400']\n"
+             "vif=['mac=" MAC ",ip=10.1.2.3/29 10.1.2.9,rate=1MB/s,mtu=1400']\n"
              "disk=['%s,raw,xvda,r']\n%s",
              disk, more);
     return text;
@@ -213,7 +213,7 @@ static const struct expected device_nodes[] = {
     { "/local/domain/$D/device/vif/0/trusted", "1", "n$D,r0" },
     { "/local/domain/0/backend/vif/$D/0/state", "2", "n0,r$D" },
     { "/local/domain/0/backend/vif/$D/0/mac", MAC, "n0,r$D" },
-    { "/local/domain/0/backend/vif/$D/0/ip", "10.1.2.3", "n0,r$D" },
+    { "/local/domain/0/backend/vif/$D/0/ip", "10.1.2.3/29 10.1.2.9", "n0,r$D" },
     { "/local/domain/0/backend/vif/$D/0/hotplug-status", "connected",
       "n0,r$D" },
     { "/local/domain/0/backend/vif/$D/0/mtu", "1400", "n0,r$D" },
