@@ -141,6 +141,30 @@ xl_destroys_linux() { # TYPE
     domid=$(chaos create linux.cfg) && chaos destroy linux && same_again 20
 }
 
+# The same file under xl then, with a UUID: what XenStore has by that is xl's.
+leaves_the_uuid() { # TYPE
+    local uuid=12345678-1234-4321-8abc-123456789abc
+    end_linux && linux_config "$1" && echo "uuid = \"$uuid\"" >>linux.cfg || return
+    domid=$(chaos create linux.cfg) && until_true 120 connected "$domid" &&
+        xl destroy linux && xl create -q linux.cfg || return
+    # Its slot is cleared away only now.
+    chaos list && xenstore-read "/vm/$uuid/name" && xl uptime linux | grep '^linux ' || return
+    domid=$(xl domid linux) && chaos destroy linux && until_true 10 nothing_of "$domid" &&
+        ! xenstore-exists "/vm/$uuid"
+}
+
+# Nobody has written what xl looks for: who made them does not do that.
+publishes_for_others() { # TYPE
+    end_linux && linux_config "$1" && sed -i '/^vif\|^disk/d' linux.cfg && noxs_config "$1" &&
+        sed -i '/^vif\|^disk/d' noop.cfg || return
+    "$CHAOS_ROOT/build/bench/many" create 1 1 noop.cfg >ns &&
+        "$CHAOS_ROOT/build/bench/many" create 2 1 linux.cfg >ns || return
+    chaos list && ! xl domid guest1 && ! xenstore-exists "/libxl/$(xl domid guest2)/type" || return
+    sleep 7
+    chaos list && xl domid guest1 && xenstore-read "/libxl/$(xl domid guest2)/type" &&
+        chaos destroy guest1 guest2
+}
+
 # What xl's guest has is not a guest's of chaos's as well.
 keeps_to_its_own() { # TYPE
     end_linux && count >before || return
@@ -209,4 +233,6 @@ for type in $TYPES; do
     check "$type: chaos destroys one that has not run" chaos_destroys_paused $type
     check "$type: xl destroys a noxs guest" xl_destroys $type
     check "$type: xl destroys a guest that speaks to XenStore" xl_destroys_linux $type
+    check "$type: xl makes the same guest, with its UUID" leaves_the_uuid $type
+    check "$type: xl sees guests that nobody has published" publishes_for_others $type
 done

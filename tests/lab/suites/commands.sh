@@ -94,6 +94,19 @@ shuts_down_all() {
         chaos shutdown -a -w -t 20 && gone s1 && gone s2
 }
 
+reboots() { # and is waited for
+    local domid
+    domid=$(chaos create noop.cfg name=r) && chaos reboot -w -t 20 r &&
+        [ "$(chaos domid r)" != "$domid" ] && chaos destroy r
+}
+
+# As xl takes its arguments.
+as_xl_takes_them() {
+    chaos create name=x memory=3 noop.cfg && chaos cons --help | grep -q '^usage: chaos console' &&
+        chaos network-list x && chaos dest x && gone x &&
+        chaos create -f noop.cfg name=y --dryrun | grep -qx 'name="y"' && gone y
+}
+
 times_out() { # a paused guest cannot answer
     chaos create -p noop.cfg name=t || return
     exits 5 "still runs" chaos shutdown -w -t 1 t && chaos destroy t
@@ -169,6 +182,8 @@ for type in pvh pv; do
     check "one of several is missing" some_missing
     check "shutdown -w" shuts_down
     check "shutdown -a -w" shuts_down_all
+    check "reboot -w" reboots
+    check "arguments as xl's" as_xl_takes_them
     check "shutdown -w times out with 5" times_out
     check "wait" waits
     check "wait times out with 5" wait_times_out

@@ -85,6 +85,42 @@ usual_ones() { # are not run
     chaos create guest.cfg >out 2>&1 && ! grep "is run" out && chaos destroy noop
 }
 
+# The user's own for one device, and chaos for the other.
+one_of_each() { # TYPE
+    linux_config "$1" && sed -i 's/,script=[^"]*block//' guest.cfg && count >before &&
+        rm -f calls || return
+    chaos create guest.cfg || return
+    local domid
+    domid=$(chaos domid linux) && until_true 120 both_connected "$domid" || return
+    chaos destroy linux >out 2>&1 && cat out && ! [ -s out ] && same_again 20 &&
+        ! grep block calls && grep 'vif offline' calls
+}
+
+# A guest that is kept has lost its devices, whose scripts have run.
+is_put_aside() { # TYPE
+    noxs_config "$1" && echo 'on_reboot = "rename-restart"' >>guest.cfg && count >before &&
+        rm -f calls || return
+    local first second
+    first=$(chaos create guest.cfg) && chaos reboot noop && chaos wait -t 20 "$first"
+    second=$(chaos domid noop) && [ "$second" != "$first" ] && chaos domname "$first" || return
+    chaos destroy "$first" noop && same_again 20 || return
+    cat calls
+    [ "$(grep -c "offline.*/$first/" calls)" = 1 ] && [ "$(grep -c "remove.*/$first/" calls)" = 1 ] &&
+        [ "$(grep -c "offline.*/$second/" calls)" = 1 ] && [ "$(grep -c online calls)" = 2 ]
+}
+
+# As the file says them: a network, and several.
+hands_on_addresses() { # TYPE
+    linux_config "$1" && sed -i 's|bridge=xenbr0,|&ip=10.1.0.8/29 10.2.0.1 fe80::1,gatewaydev=lo,|' \
+        guest.cfg || return
+    local domid
+    domid=$(chaos create guest.cfg) || return
+    xenstore-ls "/local/domain/0/backend/vif/$domid/0"
+    [ "$(xenstore-read "/local/domain/0/backend/vif/$domid/0/ip")" = "10.1.0.8/29 10.2.0.1 fe80::1" ] &&
+        [ "$(xenstore-read "/local/domain/0/backend/vif/$domid/0/gatewaydev")" = lo ] &&
+        chaos destroy linux
+}
+
 no_shell() {
     noxs_config pvh
     exits 1 "a script= is run for its guest" chaos pool fill -n 1 guest.cfg
@@ -94,6 +130,9 @@ check "the usual ones are not run" usual_ones
 for type in $TYPES; do
     check "$type: a noxs guest with scripts" lives $type noxs
     check "$type: a guest with scripts that speaks to XenStore" lives $type linux
+    check "$type: a script for one of two devices" one_of_each $type
+    check "$type: a guest with scripts is put aside" is_put_aside $type
+    check "$type: addresses for scripts" hands_on_addresses $type
     check "$type: a script that fails" fails $type
 done
 check "a script that finds no disk" says_why
