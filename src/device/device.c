@@ -53,8 +53,10 @@ static int open_block(const struct chaos__disk *disk,
     }
     rc = chaos__dom0_disk_open(disk->target, is_writable(disk), &block->host,
                                err);
-    if (rc == 0 && !block->host.is_file && disk->access == CHAOS__DISK_WRITE) {
-        rc = chaos__dom0_device_is_free(&block->host, disk->target, err);
+    if (rc == 0 && !block->host.is_file &&
+        disk->access != CHAOS__DISK_SHARED_WRITE) {
+        rc = chaos__dom0_device_is_free(&block->host, is_writable(disk),
+                                        disk->target, err);
         if (rc < 0)
             chaos__dom0_disk_close(&block->host);
     }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -104,12 +105,56 @@ static int open_again(const struct chaos__dom0_disk *disk, int flags)
     return open_patiently(path, flags);
 }
 
+/* Whether a line of /proc/self/mountinfo (proc(5)) is of a file system on the
+ * device that can be written to; it is changed. */
+static bool is_writable_mount(char *line, const struct chaos__dom0_disk *disk)
+{
+    char *fields = strstr(line, " - "), *source, *options;
+    struct stat status;
+
+    if (!fields || !strtok_r(fields + 3, " ", &fields))
+        return false;
+    source = strtok_r(NULL, " ", &fields);
+    options = strtok_r(NULL, " \n", &fields);
+    return options && *source == '/' && strncmp(options, "rw", 2) == 0 &&
+           stat(source, &status) == 0 && S_ISBLK(status.st_mode) &&
+           major(status.st_rdev) == disk->major &&
+           minor(status.st_rdev) == disk->minor;
+}
+
+static int check_mounts(const struct chaos__dom0_disk *disk, const char *path,
+                        struct chaos_error *err)
+{
+    FILE *mounts = fopen("/proc/self/mountinfo", "re");
+    bool is_mounted = false;
+    char *line = NULL;
+    size_t size = 0;
+
+    if (!mounts)
+        return chaos__fail_errno(err, errno, "reading /proc/self/mountinfo");
+    while (!is_mounted && getline(&line, &size, mounts) > 0)
+        is_mounted = is_writable_mount(line, disk);
+    free(line);
+    fclose(mounts);
+    return is_mounted
+               ? chaos__fail(err, CHAOS_EBUSY,
+                             "%s: mounted in dom0, which may write to it; what "
+                             "a guest reads of it meanwhile would not fit "
+                             "together: mount it read-only",
+                             path)
+               : 0;
+}
+
 /* The kernel's own users of a device keep it from being opened like this. */
 int chaos__dom0_device_is_free(const struct chaos__dom0_disk *disk,
-                               const char *path, struct chaos_error *err)
+                               bool is_writable, const char *path,
+                               struct chaos_error *err)
 {
-    int fd = open_again(disk, O_RDONLY | O_EXCL);
+    int fd;
 
+    if (!is_writable)
+        return check_mounts(disk, path, err);
+    fd = open_again(disk, O_RDONLY | O_EXCL);
     if (fd >= 0) {
         close(fd);
         return 0;

@@ -70,9 +70,11 @@ int chaos__dom0_disk_open(const char *path, bool is_writable,
                           struct chaos_error *err);
 
 /* CHAOS_EBUSY: dom0's kernel has a block device for itself, as one that is
- * mounted, swapped to, or part of another. */
+ * mounted, swapped to, or part of another; or, where it is only to be read, has
+ * it mounted and may write to it. */
 int chaos__dom0_device_is_free(const struct chaos__dom0_disk *disk,
-                               const char *path, struct chaos_error *err);
+                               bool is_writable, const char *path,
+                               struct chaos_error *err);
 
 /*
  * CHAOS_EBUSY: somebody else has the file, for another toolstack's guest or for

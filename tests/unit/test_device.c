@@ -594,7 +594,10 @@ static void refuses_what_is_mounted(void **state)
     refused("disk=['/dev/fake,raw,xvda,w']", CHAOS_EBUSY,
             "disk xvda: /dev/fake is mounted");
     assert_untouched();
-    destroy(create("g", "disk=['/dev/fake,raw,xvda,r']"));
+    fake_hv_reset_counts();
+    refused("disk=['/dev/fake,raw,xvda,r']", CHAOS_EBUSY,
+            "disk xvda: /dev/fake is mounted");
+    assert_untouched();
     destroy(create("g", "disk=['/dev/fake,raw,xvda,w!']"));
 }
 

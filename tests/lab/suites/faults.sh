@@ -108,6 +108,20 @@ dom0s_device() { # MODE: swapped to, for which the kernel has it as if mounted
     [ $rc = 0 ] && clean
 }
 
+dom0s_file_system() { # MODE: a guest may read it while dom0 doesn't write
+    local device rc
+    note
+    device=$(losetup -f --show disk.img) && mkfs.minix "$device" && mkdir -p mounted &&
+        mount "$device" mounted || return
+    guest "$1" "disk = [\"$device,raw,xvda,r\"]"
+    exits 1 "disk xvda: $device: mounted in dom0" chaos create noop.cfg && gone noop
+    rc=$?
+    mount -o remount,ro mounted && [ $rc = 0 ] && chaos create noop.cfg && chaos destroy noop
+    rc=$?
+    until_true 10 umount mounted && losetup -d "$device"
+    [ $rc = 0 ] && clean
+}
+
 # ------------------------------------------------------ xenstored is stuck
 
 # It is stopped while the create is in its middle: by a script that is run then.
@@ -174,6 +188,7 @@ for mode in $modes; do
     check "$mode: a bridge that goes meanwhile" bridge_goes $mode
     check "$mode: another guest's disk" another_guests_disk $mode
     check "$mode: a device that dom0 uses" dom0s_device $mode
+    check "$mode: a device that dom0 has mounted" dom0s_file_system $mode
 done
 check "no netback" no_driver xen_netback vif
 check "no blkback" no_driver xen_blkback vbd
