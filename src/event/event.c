@@ -298,12 +298,11 @@ static int look(struct chaos_events *events, struct chaos_error *err)
 }
 
 /* A look, if `is_told` or there are guests that nobody tells of; and when the
- * next one is due. */
+ * next one is due, by what this one has cost since it began. */
 static int look_as_needed(struct chaos_events *events, bool is_told,
-                          struct chaos_error *err)
+                          int64_t start_us, struct chaos_error *err)
 {
     const bool by_time = must_look(events);
-    const int64_t start_us = chaos__now_us();
     int64_t pause_us;
     int rc = is_told || by_time ? look(events, err) : 0;
 
@@ -327,6 +326,7 @@ static void repair(struct chaos_events *events)
 
 static int look_in_time(struct chaos_events *events, struct chaos_error *err)
 {
+    const int64_t start_us = chaos__now_us();
     bool is_told = store_has_told(events);
     const bool is_over = timer_is_over(events);
 
@@ -335,7 +335,7 @@ static int look_in_time(struct chaos_events *events, struct chaos_error *err)
     repair(events);
     if (connect_to_store(events))
         is_told = true; /* of what was before */
-    return look_as_needed(events, is_told, err);
+    return look_as_needed(events, is_told, start_us, err);
 }
 
 /* ------------------------------------------------------------------ public */
