@@ -136,6 +136,16 @@ static void say_what_was_done(const struct guest *guest)
         guest->event.domid, how_it_ended(settled->end), what);
 }
 
+/* It has ended, and its successor could not be created. */
+static void say_what_failed(const struct guest *guest)
+{
+    guest->supervisor->failed_count++;
+    say(LEVEL_ERROR, "guest %s (domain %u): %s, %s; %s", guest->event.name,
+        guest->event.domid, how_it_ended(guest->settled.end),
+        guest->settled.outcome == CHAOS_OUTCOME_KEPT ? "kept" : "destroyed",
+        guest->err.message);
+}
+
 static void tell_status(const struct supervisor *supervisor)
 {
     char text[160];
@@ -275,10 +285,13 @@ static void has_settled(uv_work_t *work, int status)
         forget(guest);
         return;
     }
-    if (guest->rc < 0 && guest->rc != CHAOS_ENOGUEST) {
+    if (guest->rc < 0 && guest->rc != CHAOS_ENOGUEST &&
+        guest->settled.outcome == CHAOS_OUTCOME_NONE) {
         try_later(guest);
     } else {
-        if (guest->rc == 0 && guest->settled.outcome != CHAOS_OUTCOME_NONE)
+        if (guest->rc < 0 && guest->settled.outcome != CHAOS_OUTCOME_NONE)
+            say_what_failed(guest);
+        else if (guest->settled.outcome != CHAOS_OUTCOME_NONE)
             say_what_was_done(guest);
         if (guest->settled.outcome == CHAOS_OUTCOME_RESTARTED)
             supervisor->restarted_count++;

@@ -303,8 +303,10 @@ int chaos_guest_unpublished(struct chaos *chaos, uint32_t domid);
  * so on), as any other call that notices it does, and tells what was done.  A
  * guest that has not ended, or is kept, is left as it is.  settled_r may be
  * NULL.  A restart fails as chaos_guest_create() does: the ended guest is kept
- * if that could be foreseen, and gone otherwise.  A core that can't be dumped
- * is logged and no error.
+ * if that could be foreseen, which leaves the outcome NONE, and another call
+ * tries again; else it is gone, or put aside, as the outcome says.  CHAOS_EBUSY
+ * when another process is about it.  A core that can't be dumped is logged and
+ * no error.
  */
 int chaos_guest_settle(struct chaos *chaos, uint32_t domid,
                        struct chaos_settled *settled_r,

@@ -341,7 +341,13 @@ static int try_restart(struct chaos *chaos, struct chaos__slot *slot,
         chaos__registry_abandon(chaos->registry, due);
         return rc;
     }
-    return create_again(chaos, config, due, &settled->domid, err);
+    settled->outcome = action == CHAOS__ACTION_RENAME_RESTART
+                           ? CHAOS_OUTCOME_KEPT
+                           : CHAOS_OUTCOME_DESTROYED;
+    rc = create_again(chaos, config, due, &settled->domid, err);
+    if (rc == 0)
+        settled->outcome = CHAOS_OUTCOME_RESTARTED;
+    return rc;
 }
 
 static int restart(struct chaos *chaos, struct chaos__slot *slot,
@@ -357,8 +363,6 @@ static int restart(struct chaos *chaos, struct chaos__slot *slot,
     rc = try_restart(chaos, slot, domain, action, config, settled, err);
     if (rc < 0)
         chaos__fail_within(err, rc, "restarting %s", config->name);
-    else
-        settled->outcome = CHAOS_OUTCOME_RESTARTED;
     chaos_config_free(config);
     return rc;
 }

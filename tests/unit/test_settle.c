@@ -373,6 +373,26 @@ static int settle_it(struct chaos *chaos, struct chaos_error *err)
     return chaos_guest_settle(chaos, dying_domid, NULL, err);
 }
 
+/* What could not be foreseen: it has gone, and its successor has not come. */
+static void tells_what_is_lost(void **state)
+{
+    uint32_t domid = crash("g", "restart", "");
+    struct chaos_settled settled;
+    struct chaos_error err;
+
+    (void)state;
+    fake_hv_fail_next(FAKE_HV_DOMAIN_CREATE, CHAOS_EBUSY);
+    assert_int_equal(settle(domid, &settled, &err), CHAOS_EBUSY);
+    assert_int_equal(settled.outcome, CHAOS_OUTCOME_DESTROYED);
+    assert_int_equal(support_count_slots(world), 0);
+
+    domid = crash("g", "rename-restart", "");
+    fake_hv_fail_next(FAKE_HV_DOMAIN_CREATE, CHAOS_EBUSY);
+    assert_int_equal(settle(domid, &settled, &err), CHAOS_EBUSY);
+    assert_int_equal(settled.outcome, CHAOS_OUTCOME_KEPT);
+    assert_int_equal(find_aside(), domid);
+}
+
 /* Every call of a restart fails once: nothing is left that nobody knows. */
 static void fails_anywhere(void **state)
 {
@@ -713,6 +733,7 @@ int main(void)
         TEST(finds_a_free_name),
         TEST(shortens_a_long_name),
         TEST(keeps_what_cannot_start),
+        TEST(tells_what_is_lost),
         TEST(fails_anywhere),
         TEST(dies_anywhere),
         TEST(gives_up),
