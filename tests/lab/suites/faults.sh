@@ -111,14 +111,14 @@ dom0s_device() { # MODE: swapped to, for which the kernel has it as if mounted
 dom0s_file_system() { # MODE: a guest may read it while dom0 doesn't write
     local device rc
     note
-    device=$(losetup -f --show disk.img) && mkfs.minix "$device" && mkdir -p mounted &&
-        mount "$device" mounted || return
+    device=$(losetup -f --show disk.img) && mkdir -p mounted || return
     guest "$1" "disk = [\"$device,raw,xvda,r\"]"
-    exits 1 "disk xvda: $device: mounted in dom0" chaos create noop.cfg && gone noop
+    mke2fs "$device" && modprobe ext4 && mount -t ext4 "$device" mounted &&
+        exits 1 "disk xvda: $device: mounted in dom0" chaos create noop.cfg && gone noop &&
+        mount -o remount,ro mounted && chaos create noop.cfg && chaos destroy noop
     rc=$?
-    mount -o remount,ro mounted && [ $rc = 0 ] && chaos create noop.cfg && chaos destroy noop
-    rc=$?
-    until_true 10 umount mounted && losetup -d "$device"
+    until_true 10 umount mounted
+    losetup -d "$device"
     [ $rc = 0 ] && clean
 }
 
