@@ -113,7 +113,7 @@ dom0s_file_system() { # MODE: a guest may read it while dom0 doesn't write
     note
     device=$(losetup -f --show disk.img) && mkdir -p mounted || return
     guest "$1" "disk = [\"$device,raw,xvda,r\"]"
-    mke2fs "$device" && modprobe ext4 && mount -t ext4 "$device" mounted &&
+    mke2fs "$device" && modprobe crc32c_generic && modprobe ext4 && mount -t ext4 "$device" mounted &&
         exits 1 "disk xvda: $device: mounted in dom0" chaos create noop.cfg && gone noop &&
         mount -o remount,ro mounted && chaos create noop.cfg && chaos destroy noop
     rc=$?
