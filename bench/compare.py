@@ -3,13 +3,15 @@
 than it did.
 
     compare.py BASE NEW PERCENT
-    compare.py --keep NEW BASE
+    compare.py --keep BASE NEW...
 
-The second form keeps a run as a base for others, a line for each point.  Other
+The second form keeps runs as a base for others, a line for each point, which is
+the median of theirs.  Other
 versions of Xen, of dom0's kernel or of QEMU count otherwise: between these
 ratios are shown, but nothing is judged.
 """
 import json
+import statistics
 import sys
 
 from report import absent, cell
@@ -37,8 +39,18 @@ def words(point):
                      and value not in (None, 0, False))
 
 
-def keep(path, base):
+def middle(point, others):
+    """The point with the median of its own value and those of other runs."""
+    values = [point["value"]] + [other[key(point)]["value"] for other in others
+                                 if key(point) in other]
+    values = [value for value in values if value is not None]
+    return dict(point, value=statistics.median_low(values)) if values else point
+
+
+def keep(base, path, *more):
     result = load(path)
+    others = [{key(point): point for point in load(other)["points"]} for other in more]
+    result["points"] = [middle(point, others) for point in result["points"]]
     members = [f'"{name}": {json.dumps(result[name])}' for name in KEPT if name in result]
     points = [json.dumps(point) for point in result["points"]]
     with open(base, "w") as file:

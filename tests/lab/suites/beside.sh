@@ -9,7 +9,7 @@ linux_config() { # TYPE
     cat >linux.cfg <<END
 name = "linux"
 type = "$1"
-kernel = "/boot/vmlinuz"
+kernel = "$CHAOS_ROOT/build/lab/guest-vmlinux"
 ramdisk = "$CHAOS_ROOT/build/lab/guest-initrd.gz"
 extra = "console=hvc0 quiet"
 memory = 256
