@@ -65,6 +65,8 @@ static void fill_options(const struct cli_command *command,
 
     *to++ = ':';
     for (option = command->options; option->help; option++) {
+        if (option - command->options == CLI_OPTIONS_MAX)
+            abort(); /* a mistake in the table */
         if (option->letter) {
             *to++ = option->letter;
             if (option->argument)

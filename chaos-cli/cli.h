@@ -44,7 +44,8 @@ struct cli_command {
     const char *arguments; /* for the usage line */
     const char *summary;   /* one line */
     int (*run)(struct cli *cli, int argc, char **argv);
-    struct cli_option options[CLI_OPTIONS_MAX]; /* ends with an empty one */
+    const struct cli_option *options; /* fewer than CLI_OPTIONS_MAX, and an
+                                       * empty one */
 };
 
 extern const struct cli_command cli_commands[]; /* ends with an empty one */
