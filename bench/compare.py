@@ -6,9 +6,8 @@ than it did.
     compare.py --keep BASE NEW...
 
 The second form keeps runs as a base for others, a line for each point, which is
-the median of theirs.  Other
-versions of Xen, of dom0's kernel or of QEMU count otherwise: between these
-ratios are shown, but nothing is judged.
+the median of theirs.  Other versions of Xen, of dom0's kernel or of QEMU count
+otherwise: between these ratios are shown, but nothing is judged.
 """
 import json
 import statistics

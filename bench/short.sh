@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# about: a few creates, in a minute: what make check compares with bench/base.json
+# about: a few creates, in two minutes: what make check compares with bench/base.json
 # lab: --icount --timeout 600
 #
 # Runs in dom0.  No other guest is running; a figure is the median of 15 runs, xl's
-# of three: medians of five, of which some met the clock's tick, differed by up to
-# 7 % where nothing had changed.
+# of three: of medians of five, some of which met the clock's tick, one in eight
+# was 5 % above an earlier one where nothing had changed.
 # The guest is noop.  Pools were filled before, and creates have --no-refill.
 
 runs=15 memory=4

@@ -20,7 +20,7 @@ struct parser {
     struct chaos__vif *vif;
     bool has_address;
     /* parameters that depend on others, once they were there */
-    struct chaos__span bridge, gateway, gatewaydev;
+    struct chaos__span bridge, bridge_name, gateway, gatewaydev;
 };
 
 /* xl takes blanks before a comma, too, where it reads no name. */
@@ -102,6 +102,7 @@ static int set_bridge(struct chaos__item *item, void *user)
     struct parser *parser = user;
 
     parser->bridge = item->parameter;
+    parser->bridge_name = item->value;
     if (is_interface_name(item->value))
         return set_interface_name(item, parser->vif->bridge);
     parser->vif->bridge[0] = '\0'; /* for now */
@@ -116,8 +117,7 @@ static int check_bridge(struct chaos__item *item, const struct parser *parser)
     if (*vif->bridge)
         return 0;
     item->parameter = parser->bridge;
-    item->value = parser->bridge;
-    chaos__span_skip(&item->value, strlen("bridge="));
+    item->value = parser->bridge_name;
     if (!*vif->script || item->value.length == 0)
         return set_interface_name(item, vif->bridge);
     if (item->value.length >= CHAOS__INTERFACE_NAME_MAX)

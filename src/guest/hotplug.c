@@ -466,13 +466,10 @@ int chaos_block_detach(struct chaos *chaos, uint32_t domid, const char *name,
 {
     const struct chaos__span text = { name, strlen(name) };
     struct wanted wanted = { .kind = CHAOS__DEVICE_BLOCK };
-    uint32_t number;
+    uint32_t number = 0;
 
-    wanted.has_id = chaos__span_number(text, UINT32_MAX, &wanted.id);
-    if (chaos__vdev_parse(text, &number)) {
-        wanted.has_id = true;
-        wanted.id = number;
-    }
+    wanted.has_id = chaos__vdev_parse(text, &number);
+    wanted.id = number;
     return detach(chaos, domid, &wanted, name, flags & CHAOS_DETACH_FORCE, err);
 }
 

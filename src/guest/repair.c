@@ -227,8 +227,9 @@ static bool may_start(const struct chaos__slot *slot)
     return slot->first_device && (!slot->are_connected || slot->store_frame);
 }
 
+/* `is_late`: what has been written since.  By its UUID nothing is. */
 static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
-                        struct chaos_error *err)
+                        bool is_late, struct chaos_error *err)
 {
     enum holder holder = HOLDER_ANOTHER;
     int rc;
@@ -240,27 +241,11 @@ static int remove_nodes(struct chaos *chaos, const struct chaos__slot *slot,
         rc = find_holder(chaos, slot, &holder, err);
     if (rc < 0 || holder == HOLDER_ANOTHER)
         return rc;
-    rc = remove_all(chaos, slot, may_start(slot), err);
-    if (rc == 0 && holder == HOLDER_OWN)
+    rc = remove_all(chaos, slot, !is_late && may_start(slot), err);
+    if (rc == 0 && !is_late && holder == HOLDER_OWN)
         chaos__nodes_remove_vm(chaos->store, slot);
-    else if (rc == 0)
+    else if (rc == 0 && !is_late)
         rc = chaos__remove_vm(chaos, slot, err);
-    return rc < 0 ? rc : chaos__store_run(chaos->store, err);
-}
-
-/* What has been written since.  By its UUID nothing is. */
-static int remove_late_nodes(struct chaos *chaos,
-                             const struct chaos__slot *slot,
-                             struct chaos_error *err)
-{
-    enum holder holder = HOLDER_ANOTHER;
-    int rc = 0;
-
-    if (chaos__has_nodes(slot) && slot->domid != CHAOS__NO_DOMID)
-        rc = find_holder(chaos, slot, &holder, err);
-    if (rc < 0 || holder == HOLDER_ANOTHER)
-        return rc;
-    rc = remove_all(chaos, slot, false, err);
     return rc < 0 ? rc : chaos__store_run(chaos->store, err);
 }
 
@@ -391,7 +376,7 @@ static int finish(struct chaos *chaos, struct chaos__slot *slot,
                   struct chaos_error *err)
 {
     int rc = slot->writes_late || has_name_alone(slot)
-                 ? remove_late_nodes(chaos, slot, err)
+                 ? remove_nodes(chaos, slot, true, err)
                  : 0;
 
     return rc < 0 ? rc : chaos__registry_free(chaos->registry, slot, err);
@@ -428,8 +413,9 @@ int chaos__undo(struct chaos *chaos, struct chaos__slot *slot,
     if (slot->state != CHAOS__SLOT_DYING)
         rc = chaos__registry_set_state(chaos->registry, slot, CHAOS__SLOT_DYING,
                                        err);
-    devices_rc =
-        rc == 0 && !has_name_alone(slot) ? remove_nodes(chaos, slot, err) : 0;
+    devices_rc = rc == 0 && !has_name_alone(slot)
+                     ? remove_nodes(chaos, slot, false, err)
+                     : 0;
     if (rc == 0)
         rc = find_domain(chaos, slot, &domid, devices_rc < 0 ? NULL : err);
     if (rc > 0)

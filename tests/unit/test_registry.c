@@ -101,6 +101,17 @@ static void test_names_are_unique_and_found(void **state)
     assert_int_equal(reserve(registry, 1, &slot), 0);
 }
 
+static struct chaos__slot *reserve_running(unsigned number)
+{
+    struct chaos__slot *slot;
+
+    assert_int_equal(reserve(registry, number, &slot), 0);
+    assert_int_equal(
+        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
+        0);
+    return slot;
+}
+
 static void test_domids_are_found(void **state)
 {
     struct chaos__slot *slot;
@@ -296,13 +307,9 @@ static void test_the_living_keep_theirs(void **state)
 /* That a core is to be written is known as soon as the guest is to end. */
 static void test_a_core_is_not_forgotten(void **state)
 {
-    struct chaos__slot *slot;
+    struct chaos__slot *slot = reserve_running(1);
 
     (void)state;
-    assert_int_equal(reserve(registry, 1, &slot), 0);
-    assert_int_equal(
-        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
-        0);
     assert_int_equal(chaos__registry_take_to_dump(registry, slot, slot->domid,
                                                   uuid_of(1), 2, &err),
                      0);
@@ -652,13 +659,9 @@ static void test_devices_go(void **state)
 static void test_changing(void **state)
 {
     struct chaos__registry *second = open_registry();
-    struct chaos__slot *slot;
+    struct chaos__slot *slot = reserve_running(1);
 
     (void)state;
-    assert_int_equal(reserve(registry, 1, &slot), 0);
-    assert_int_equal(
-        chaos__registry_set_state(registry, slot, CHAOS__SLOT_RUNNING, &err),
-        0);
     assert_int_equal(chaos__registry_take(registry, slot, slot->domid,
                                           uuid_of(1), CHAOS__SLOT_CHANGING,
                                           &err),
